@@ -1,0 +1,253 @@
+//! The event bus: what happened, told to whoever listens.
+//!
+//! Services publish; the web page, `/events`, MCP subscriptions and metrics read. Publishing never
+//! waits and never fails. A slow reader loses the oldest events and is told how many. The last
+//! [`RECENT`] events are kept so that a reader who comes back can ask for what it missed.
+//! Nothing per audio frame goes on it.
+
+use serde::Serialize;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::broadcast;
+
+/// How many past events are kept for readers that reconnect.
+pub const RECENT: usize = 512;
+
+/// Something that happened. Closed: a new service adds a variant here.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Event {
+    /// A task or counterpart changed its state.
+    Service(Service),
+    /// An entity of a house changed, appeared or went away.
+    Entity(Entity),
+    /// A whole house changed: connected, lost, registries read again.
+    House(House),
+    /// An entry of the audit log.
+    Audit(Audit),
+}
+
+impl Event {
+    /// Returns the name used in SSE `event:` lines and filters.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Event::Service(_) => "service",
+            Event::Entity(_) => "entity",
+            Event::House(_) => "house",
+            Event::Audit(_) => "audit",
+        }
+    }
+}
+
+/// A task or counterpart changed its state.
+#[derive(Clone, Debug, Serialize)]
+pub struct Service {
+    /// Name of the service, as in `/health`.
+    pub service: String,
+    /// `starting`, `up`, `degraded` or `down`.
+    pub state: &'static str,
+    /// Why, when it is not up.
+    pub reason: Option<String>,
+}
+
+/// An entity of a house changed. Carries what a list needs, not all attributes.
+#[derive(Clone, Debug, Serialize)]
+pub struct Entity {
+    /// Name of the house.
+    pub house: Arc<str>,
+    /// Home Assistant's entity id, for example `light.kitchen`.
+    pub entity_id: Arc<str>,
+    /// The new state; `None` when the entity was removed.
+    pub state: Option<Arc<str>>,
+    /// The state before; `None` when the entity is new.
+    pub old_state: Option<Arc<str>>,
+    /// Friendly name.
+    pub name: Option<Arc<str>>,
+    /// Area id, when the entity or its device has one.
+    pub area: Option<Arc<str>>,
+    /// Label ids of the entity and its device; who may see it can depend on them.
+    pub labels: Arc<[Arc<str>]>,
+    /// Whether the house exposes it to assistants.
+    pub exposed: bool,
+    /// When Home Assistant says it changed, seconds since 1970.
+    pub changed: f64,
+}
+
+/// A whole house changed.
+#[derive(Clone, Debug, Serialize)]
+pub struct House {
+    /// Name of the house.
+    pub house: Arc<str>,
+    /// What happened.
+    pub change: HouseChange,
+}
+
+/// What happened to a house.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HouseChange {
+    /// Connected and every state read.
+    Connected,
+    /// The connection is gone; cached states are stale from here on.
+    Lost,
+    /// Areas, floors, labels, devices or entities were renamed, added or removed.
+    Registries,
+}
+
+/// An entry of the audit log: who asked for what, and what came of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Audit {
+    /// When, seconds since 1970.
+    pub at: f64,
+    /// Name of the identity.
+    pub who: String,
+    /// By which way it came: `http`, `stdio`, `page`, `control`.
+    pub via: &'static str,
+    /// Tool or action.
+    pub action: String,
+    /// What it was aimed at, capped.
+    pub target: String,
+    /// `allowed`, `asked`, `denied` or `failed`.
+    pub outcome: &'static str,
+    /// Why it was denied or failed, capped.
+    pub reason: Option<String>,
+}
+
+/// An event with its place in the order of all events.
+#[derive(Debug)]
+pub struct Stamped {
+    /// Counts up by one from 1 for each event since the start.
+    pub id: u64,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What a [`Reader`] gets.
+#[derive(Debug)]
+pub enum Next {
+    /// The next event.
+    Event(Arc<Stamped>),
+    /// So many events were lost because this reader was too slow.
+    Lost(u64),
+    /// The program is ending.
+    Closed,
+}
+
+/// The bus. Cloning it is cheap; all clones are the same bus.
+#[derive(Clone)]
+pub struct Events {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    send: broadcast::Sender<Arc<Stamped>>,
+    recent: Mutex<Ring>,
+}
+
+struct Ring {
+    next: u64,
+    kept: VecDeque<Arc<Stamped>>,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Events::new()
+    }
+}
+
+impl Events {
+    /// Makes a bus with no readers.
+    pub fn new() -> Events {
+        let (send, _) = broadcast::channel(RECENT);
+        let recent = Mutex::new(Ring { next: 1, kept: VecDeque::with_capacity(RECENT) });
+        Events { shared: Arc::new(Shared { send, recent }) }
+    }
+
+    /// Tells every reader; never waits.
+    pub fn publish(&self, event: Event) {
+        // Sending under the lock keeps the order on the channel equal to the order of the ids.
+        let mut ring = self.shared.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let stamped = Arc::new(Stamped { id: ring.next, event });
+        ring.next += 1;
+        if ring.kept.len() == RECENT {
+            ring.kept.pop_front();
+        }
+        ring.kept.push_back(stamped.clone());
+        // An error only means that nobody listens.
+        let _ = self.shared.send.send(stamped);
+    }
+
+    /// Starts reading with the next event.
+    pub fn read(&self) -> Reader {
+        Reader { receive: self.shared.send.subscribe() }
+    }
+
+    /// Starts reading after event `id`: returns what is still kept of the events since then, how
+    /// many of them are gone, and the reader for what follows. Nothing falls between the two.
+    pub fn read_after(&self, id: u64) -> (Vec<Arc<Stamped>>, u64, Reader) {
+        let ring = self.shared.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let reader = self.read();
+        // An id from before a restart is larger than ours: everything kept is new to that reader.
+        let from = if id >= ring.next { 1 } else { id + 1 };
+        let first = ring.kept.front().map_or(ring.next, |s| s.id);
+        let kept = ring.kept.iter().filter(|s| s.id >= from).cloned().collect();
+        (kept, first.saturating_sub(from), reader)
+    }
+
+    /// Returns the id of the newest event, 0 when there was none.
+    pub fn newest(&self) -> u64 {
+        self.shared.recent.lock().unwrap_or_else(PoisonError::into_inner).next - 1
+    }
+}
+
+/// One reader's place on the bus.
+pub struct Reader {
+    receive: broadcast::Receiver<Arc<Stamped>>,
+}
+
+impl Reader {
+    /// Waits for the next event.
+    pub async fn next(&mut self) -> Next {
+        match self.receive.recv().await {
+            Ok(stamped) => Next::Event(stamped),
+            Err(broadcast::error::RecvError::Lagged(n)) => Next::Lost(n),
+            Err(broadcast::error::RecvError::Closed) => Next::Closed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(n: usize) -> Event {
+        Event::Service(Service { service: n.to_string(), state: "up", reason: None })
+    }
+
+    #[tokio::test]
+    async fn slow_reader_loses_oldest_and_is_told() {
+        let bus = Events::new();
+        let mut slow = bus.read();
+        for n in 0..RECENT + 10 {
+            bus.publish(event(n));
+        }
+        assert!(matches!(slow.next().await, Next::Lost(10)));
+        let Next::Event(first) = slow.next().await else { panic!("no event after the gap") };
+        assert_eq!(first.id, 11);
+    }
+
+    #[tokio::test]
+    async fn reader_that_returns_gets_what_it_missed() {
+        let bus = Events::new();
+        for n in 0..RECENT + 5 {
+            bus.publish(event(n));
+        }
+        let (kept, gone, mut reader) = bus.read_after(2);
+        assert_eq!((kept.len(), gone, kept[0].id), (RECENT, 3, 6));
+        bus.publish(event(0));
+        let Next::Event(next) = reader.next().await else { panic!("no event") };
+        assert_eq!(next.id, RECENT as u64 + 6);
+        assert_eq!(bus.read_after(u64::MAX).0.len(), RECENT);
+    }
+}

@@ -1,0 +1,2 @@
+//! `hearth`, the program.
+fn main() {}

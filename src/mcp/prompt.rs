@@ -1,0 +1,42 @@
+//! Prompts: texts that a person picks in their client.
+
+use crate::error::Error;
+use crate::mcp::Boxed;
+use crate::policy::Caller;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+/// One argument of a prompt.
+#[derive(Clone, Debug)]
+pub struct PromptArg {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is.
+    pub about: &'static str,
+    /// Whether it must be given.
+    pub required: bool,
+}
+
+/// Writes the prompt's text for a caller.
+pub type Write =
+    Arc<dyn Fn(Caller, Map<String, Value>) -> Boxed<'static, Result<String, Error>> + Send + Sync>;
+
+/// Completes an argument: caller, argument, prefix.
+pub type Complete = Arc<dyn Fn(&Caller, &str, &str) -> Vec<String> + Send + Sync>;
+
+/// A prompt that a service offers.
+#[derive(Clone)]
+pub struct Prompt {
+    /// Its name, `<service>_<what>`.
+    pub name: &'static str,
+    /// Name for people.
+    pub title: &'static str,
+    /// What it is for.
+    pub about: &'static str,
+    /// What it takes.
+    pub args: Vec<PromptArg>,
+    /// Returns up to 100 values for an argument that begin with a prefix.
+    pub complete: Complete,
+    /// Writes it.
+    pub write: Write,
+}

@@ -1,0 +1,74 @@
+//! Resources: things a client can list, read and be told about.
+
+use crate::error::Error;
+use crate::events::Event;
+use crate::mcp::{Boxed, Page};
+use crate::policy::Caller;
+
+/// A resource in a list.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its URI, for example `home://home/entity/light.kitchen`.
+    pub uri: String,
+    /// Short name.
+    pub name: String,
+    /// Name for people.
+    pub title: Option<String>,
+    /// What is in it, for example `application/json`.
+    pub mime: &'static str,
+}
+
+/// A family of resources.
+#[derive(Clone, Debug)]
+pub struct Template {
+    /// RFC 6570 level 1 template, for example `home://{house}/entity/{entity_id}`.
+    pub uri: &'static str,
+    /// Short name.
+    pub name: &'static str,
+    /// What the family is.
+    pub about: &'static str,
+    /// What is in each.
+    pub mime: &'static str,
+}
+
+/// What a resource holds.
+#[derive(Clone, Debug)]
+pub enum Contents {
+    /// Text of the given type.
+    Text(&'static str, String),
+    /// Bytes of the given type.
+    Bytes(&'static str, Vec<u8>),
+}
+
+/// A service's resources. Each method sees who asks and shows only what that caller may know.
+pub trait Resources: Send + Sync {
+    /// Returns the URI scheme that is this shelf's, for example `home`.
+    fn scheme(&self) -> &'static str;
+
+    /// Returns the families.
+    fn templates(&self) -> Vec<Template>;
+
+    /// Lists, a page at a time.
+    ///
+    /// # Errors
+    /// Invalid when the cursor is not one of ours.
+    fn list(&self, caller: &Caller, cursor: Option<&str>) -> Result<Page<Entry>, Error>;
+
+    /// Reads one.
+    fn read<'a>(&'a self, caller: &'a Caller, uri: &'a str) -> Boxed<'a, Result<Contents, Error>>;
+
+    /// Returns up to 100 values for a template's variable that begin with `prefix`.
+    fn complete(
+        &self,
+        caller: &Caller,
+        template: &str,
+        variable: &str,
+        prefix: &str,
+    ) -> Vec<String>;
+
+    /// Returns the URI of the resource that `event` changed, when it is one of ours.
+    fn changed(&self, event: &Event) -> Option<String>;
+
+    /// Whether `event` changed which resources there are.
+    fn list_changed(&self, event: &Event) -> bool;
+}
