@@ -7,6 +7,8 @@ pub mod error;
 
 pub mod config;
 pub mod events;
+pub mod journal;
+
 pub mod tasks;
 
 pub mod store;

@@ -1,11 +1,298 @@
 //! Who is calling, and what they may do.
 //!
-//! Every tool call, page action and control command passes here: tokens become a [`Caller`], a
-//! caller has a [`Grant`], and each action is allowed, asked about or denied, and written to the
-//! audit log. Knows no HTTP and no MCP: those hand in secrets and actions and get answers.
+//! Every tool call, page action and control command passes here: a token or page session becomes a
+//! [`Caller`], a caller has a [`Grant`], and each action is allowed, asked about or denied, and
+//! written to the audit log. `http` and `mcp` hand in secrets and actions and get answers; this
+//! module knows neither, and no service.
 
+mod audit;
 mod caller;
+mod confirm;
 mod grant;
+mod page;
+mod token;
 
+pub use audit::Outcome;
 pub use caller::{Caller, Via};
 pub use grant::{EntityFacts, EntityScope, Grant, Level};
+pub use token::{NewToken, TokenInfo};
+
+use crate::config::{Env, Form, JsonSchema, Secret};
+use crate::error::Error;
+use crate::events::{self, Events};
+use crate::store::Store;
+use crate::tasks::Tasks;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::watch;
+
+/// Environment variables of section `[policy]`.
+pub const ENV: &[Env] = &[Env::new("AUTH_TOKEN", "policy.auth_token", Form::Secret)];
+
+/// Who may do what.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The first token, of level admin. Without one, `hearth serve` makes a token at its first start
+    /// and shows it once.
+    pub auth_token: Secret,
+    /// Nothing is changed by anyone: every call above level read is refused.
+    pub read_only: bool,
+    /// What assistants on this machine (`hearth mcp`) may do: read, control or admin.
+    pub local_level: Level,
+    /// Nobody sees entities that the house does not expose to assistants.
+    pub exposed_only: bool,
+    /// Nobody sees these entities: entity ids, or `lock.*` for a whole domain.
+    pub deny: Vec<String>,
+    /// Ask for a confirmation before locks, alarms, garage doors and the like are used.
+    pub confirm: bool,
+    /// How long a confirmation may be given, in seconds.
+    pub confirm_seconds: u64,
+    /// The audit log is rotated at this size, in bytes; three older files are kept.
+    pub audit_bytes: u64,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            auth_token: Secret::default(),
+            read_only: false,
+            local_level: Level::Control,
+            exposed_only: false,
+            deny: Vec::new(),
+            confirm: true,
+            confirm_seconds: 120,
+            audit_bytes: 4 << 20,
+        }
+    }
+}
+
+/// The gatekeeper. Cloning it is cheap.
+#[derive(Clone)]
+pub struct Policy {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    config: Config,
+    store: Store,
+    tasks: Tasks,
+    tokens: token::Tokens,
+    pages: page::Pages,
+    asked: confirm::Asked,
+    audit: audit::Log,
+    revoked: watch::Sender<u64>,
+}
+
+impl Policy {
+    /// Reads the known tokens and page sessions, and opens the audit log below `data_dir`.
+    ///
+    /// # Errors
+    /// Invalid when the configured token is too short; what the store says otherwise.
+    pub async fn start(
+        config: &Config,
+        store: &Store,
+        events: &Events,
+        tasks: &Tasks,
+        data_dir: Option<&Path>,
+    ) -> Result<Policy, Error> {
+        let tokens = token::Tokens::read(config, store).await?;
+        let pages = page::Pages::read(store).await?;
+        let audit = audit::Log::open(data_dir, config.audit_bytes, events.clone());
+        let shared = Shared {
+            config: config.clone(),
+            store: store.clone(),
+            tasks: tasks.clone(),
+            tokens,
+            pages,
+            asked: confirm::Asked::new(Duration::from_secs(config.confirm_seconds)),
+            audit,
+            revoked: watch::Sender::new(0),
+        };
+        Ok(Policy { shared: Arc::new(shared) })
+    }
+
+    /// Returns whose token this is, or `None`. Every known token is compared, each in constant time.
+    pub fn caller_of_token(&self, secret: &str, via: Via) -> Option<Caller> {
+        let token = self.shared.tokens.find(secret)?;
+        Some(Caller { name: token.name, via, grant: self.narrowed(&token.grant), token: token.id })
+    }
+
+    /// Returns the identity of whoever is on this machine as the daemon's own user: an assistant by
+    /// `hearth mcp` has the configured level, the person at the command line is admin.
+    pub fn local(&self, via: Via) -> Caller {
+        let level = match via {
+            Via::Control => Level::Admin,
+            Via::Http | Via::Stdio | Via::Page => self.shared.config.local_level,
+        };
+        let grant = self.narrowed(&Grant { level, ..Grant::default() });
+        Caller { name: "local".into(), via, grant, token: 0 }
+    }
+
+    /// Opens a page session for `caller` and returns the cookie's value.
+    pub fn open_page(&self, caller: &Caller) -> String {
+        let (cookie, write) = self.shared.pages.open(caller.token);
+        self.write_behind(write);
+        cookie
+    }
+
+    /// Returns whose page session this is, or `None`.
+    pub fn caller_of_page(&self, cookie: &str) -> Option<Caller> {
+        let id = self.shared.pages.find(cookie)?;
+        let token = self.shared.tokens.by_id(id)?;
+        let grant = self.narrowed(&token.grant);
+        Some(Caller { name: token.name, via: Via::Page, grant, token: token.id })
+    }
+
+    /// Ends a page session.
+    pub fn close_page(&self, cookie: &str) {
+        if let Some(write) = self.shared.pages.close(cookie) {
+            self.write_behind(write);
+        }
+    }
+
+    /// Whether the caller's token is still known. `local` always is.
+    pub fn is_live(&self, caller: &Caller) -> bool {
+        caller.token == 0 || self.shared.tokens.by_id(caller.token).is_some()
+    }
+
+    /// Returns a value that changes whenever a token is revoked.
+    pub fn revoked(&self) -> watch::Receiver<u64> {
+        self.shared.revoked.subscribe()
+    }
+
+    /// Whether anybody but `local` can get in.
+    pub fn has_tokens(&self) -> bool {
+        !self.shared.tokens.is_empty()
+    }
+
+    /// Makes a token and returns it; it cannot be shown again.
+    ///
+    /// # Errors
+    /// Invalid for a bad name, Conflict when the name is taken, Limit at 64 tokens.
+    pub async fn new_token(&self, name: &str, grant: Grant) -> Result<NewToken, Error> {
+        self.shared.tokens.make(&self.shared.store, name, grant).await
+    }
+
+    /// Lists the tokens, without their secrets.
+    pub fn tokens(&self) -> Vec<TokenInfo> {
+        self.shared.tokens.list()
+    }
+
+    /// Revokes a token by name: its sessions end at once.
+    ///
+    /// # Errors
+    /// NotFound for an unknown name, Refused for the one that the configuration sets.
+    pub async fn revoke_token(&self, name: &str) -> Result<(), Error> {
+        self.shared.tokens.revoke(&self.shared.store, name).await?;
+        self.shared.revoked.send_modify(|n| *n += 1);
+        Ok(())
+    }
+
+    /// Checks that `caller` reaches `level` in `service`; a refusal is written to the audit log.
+    ///
+    /// # Errors
+    /// Unauthenticated when the token is revoked, Refused otherwise.
+    pub fn check(&self, caller: &Caller, service: &str, level: Level) -> Result<(), Error> {
+        let why = if !self.is_live(caller) {
+            return Err(Error::unauthenticated(format!("the token '{}' is revoked", caller.name)));
+        } else if self.shared.config.read_only && level > Level::Read {
+            "Hearth is set to read-only (policy.read_only)".to_owned()
+        } else if !caller.grant.covers(service, level) {
+            let word = level.word();
+            format!("'{}' may not {word} {service}; use a token that may", caller.name)
+        } else {
+            return Ok(());
+        };
+        self.record(caller, service, level.word(), Outcome::Denied, Some(&why));
+        Err(Error::refused(why))
+    }
+
+    /// Asks for a confirmation of `action` on `target`, unless `given` is the answer to it.
+    ///
+    /// # Errors
+    /// Conflict, with a fresh token in the text, when a confirmation is needed and not given.
+    pub fn confirm(
+        &self,
+        caller: &Caller,
+        action: &str,
+        target: &str,
+        given: Option<&str>,
+    ) -> Result<(), Error> {
+        if !self.shared.config.confirm || self.shared.asked.answer(caller, action, target, given) {
+            return Ok(());
+        }
+        self.record(caller, action, target, Outcome::Asked, None);
+        let token = self.shared.asked.ask(caller, action, target);
+        let seconds = self.shared.config.confirm_seconds;
+        Err(Error::conflict(format!(
+            "{action} on {target} needs a confirmation by the person. Ask them; if they agree, repeat \
+             the call with confirm=\"{token}\" within {seconds} s"
+        )))
+    }
+
+    /// Writes to the audit log, the bus and the ring that the page shows.
+    pub fn record(
+        &self,
+        caller: &Caller,
+        action: &str,
+        target: &str,
+        outcome: Outcome,
+        reason: Option<&str>,
+    ) {
+        self.shared.audit.write(caller, action, target, outcome, reason);
+    }
+
+    /// Returns the newest audit entries, oldest first, at most 500.
+    pub fn audit(&self) -> Vec<events::Audit> {
+        self.shared.audit.recent()
+    }
+
+    /// The grant with the house rules on top.
+    fn narrowed(&self, grant: &Grant) -> Arc<Grant> {
+        let mut grant = grant.clone();
+        grant.entities.exposed_only |= self.shared.config.exposed_only;
+        grant.entities.deny.extend(self.shared.config.deny.iter().cloned());
+        Arc::new(grant)
+    }
+
+    fn write_behind(&self, write: page::Write) {
+        let store = self.shared.store.clone();
+        self.shared.tasks.job(async move {
+            if let Err(e) = write.run(&store).await {
+                log::warn!("a page session could not be stored: {e}");
+            }
+        });
+    }
+}
+
+/// Seconds since 1970.
+fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64())
+}
+
+/// `bytes` random bytes in hex.
+fn random_hex(bytes: usize) -> Result<String, Error> {
+    let mut raw = vec![0u8; bytes];
+    getrandom::fill(&mut raw)
+        .map_err(|e| Error::broken(format!("the system gives no random numbers: {e}")))?;
+    Ok(hex(&raw))
+}
+
+fn hex(raw: &[u8]) -> String {
+    use std::fmt::Write as _;
+    raw.iter().fold(String::with_capacity(raw.len() * 2), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
+
+fn sha256(text: &str) -> [u8; 32] {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(text.as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests;

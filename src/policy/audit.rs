@@ -1,0 +1,112 @@
+//! The audit log: one JSON line per action, appended, rotated, and kept in a ring for the page.
+
+use crate::error::Error;
+use crate::events::{Audit, Event, Events};
+use crate::journal::Journal;
+use crate::policy::{Caller, now};
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+/// So many entries are kept in memory.
+const RECENT: usize = 500;
+/// Longer texts are cut.
+const LONGEST: usize = 200;
+
+/// What came of an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was done.
+    Allowed,
+    /// A confirmation was asked for.
+    Asked,
+    /// It was refused.
+    Denied,
+    /// It was allowed and went wrong.
+    Failed,
+}
+
+impl Outcome {
+    /// Returns the word used in the log.
+    pub fn word(self) -> &'static str {
+        match self {
+            Outcome::Allowed => "allowed",
+            Outcome::Asked => "asked",
+            Outcome::Denied => "denied",
+            Outcome::Failed => "failed",
+        }
+    }
+}
+
+pub(super) struct Log {
+    events: Events,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    recent: VecDeque<Audit>,
+    file: Option<Journal>,
+}
+
+impl Log {
+    /// Opens the log; one that cannot be written is said once and kept in memory only.
+    pub(super) fn open(data_dir: Option<&Path>, most: u64, events: Events) -> Log {
+        let file = data_dir.and_then(|dir| match Journal::open(&dir.join("audit.jsonl"), most) {
+            Ok(file) => Some(file),
+            Err(e) => {
+                log::warn!("the audit log is kept in memory only: {e}");
+                None
+            }
+        });
+        let recent = VecDeque::with_capacity(RECENT);
+        Log { events, inner: Mutex::new(Inner { recent, file }) }
+    }
+
+    pub(super) fn write(
+        &self,
+        caller: &Caller,
+        action: &str,
+        target: &str,
+        outcome: Outcome,
+        reason: Option<&str>,
+    ) {
+        let entry = Audit {
+            at: now(),
+            who: caller.name.to_string(),
+            via: caller.via.word(),
+            action: plain(action),
+            target: plain(target),
+            outcome: outcome.word(),
+            reason: reason.map(plain),
+        };
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lines) = &mut inner.file
+            && let Err(e) = add(lines, &entry)
+        {
+            log::error!("an entry of the audit log could not be written: {e}");
+        }
+        if inner.recent.len() == RECENT {
+            inner.recent.pop_front();
+        }
+        inner.recent.push_back(entry.clone());
+        drop(inner);
+        self.events.publish(Event::Audit(entry));
+    }
+
+    pub(super) fn recent(&self) -> Vec<Audit> {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.recent.iter().cloned().collect()
+    }
+}
+
+fn add(lines: &mut Journal, entry: &Audit) -> Result<(), Error> {
+    let line = serde_json::to_string(entry)
+        .map_err(|e| Error::broken("the entry is no JSON").because(e))?;
+    lines.add(&line)
+}
+
+/// The text without control characters, cut to a length that a log can bear.
+fn plain(text: &str) -> String {
+    let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    text.chars().take(LONGEST).map(clean).collect()
+}
