@@ -14,7 +14,7 @@ mod counters;
 pub mod guard;
 //pub mod mdns;
 pub mod serve;
-//pub mod sse;
+pub mod sse;
 //pub mod tls;
 
 pub use axum::Extension;
