@@ -107,6 +107,18 @@ impl Cache {
         self.entities.get(id)
     }
 
+    /// Returns an entity and the cache's own copy of its id.
+    pub(crate) fn key_value(&self, id: &str) -> Option<(&Arc<str>, &Entity)> {
+        self.entities.get_key_value(id)
+    }
+
+    /// Whether any entity is of this domain.
+    pub(crate) fn has_domain(&self, domain: &str) -> bool {
+        let first: Arc<str> = format!("{domain}.").into();
+        let next = self.entities.range(first.clone()..).next();
+        next.is_some_and(|(id, _)| id.starts_with(&*first))
+    }
+
     /// Returns every entity, in the order of the ids.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Entity)> {
         self.entities.iter()
@@ -121,7 +133,8 @@ impl Cache {
     /// message does not name is gone: the first message of a connection names everything.
     ///
     /// # Errors
-    /// Broken when the message cannot be understood; nothing is changed then.
+    /// Broken when the message cannot be understood; the cache cannot be trusted after that until
+    /// the next whole message.
     pub(crate) fn apply(&mut self, json: &str, whole: bool) -> Result<Vec<events::Entity>, Error> {
         let delta = Delta::read(json)?;
         let mut changes = Vec::new();

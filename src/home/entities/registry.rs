@@ -238,7 +238,7 @@ impl Registry {
     }
 
     /// Returns the area of an entity: its own, else its device's.
-    pub(crate) fn area_of(&self, entry: &Entry) -> Option<&Arc<str>> {
+    pub(crate) fn area_of<'a>(&'a self, entry: &'a Entry) -> Option<&'a Arc<str>> {
         let device = entry.device.as_ref().and_then(|id| self.devices.get(id));
         entry.area.as_ref().or(device.and_then(|device| device.area.as_ref()))
     }

@@ -118,6 +118,23 @@ impl Link {
         Ok(subscription)
     }
 
+    /// Sends a command that subscribes for as long as the connection lasts. `number` gets the id of
+    /// its events before any can come; they are not kept here.
+    ///
+    /// # Errors
+    /// As [`Link::ask`].
+    pub(crate) async fn follow(
+        &self,
+        command: &Value,
+        within: Duration,
+        number: impl FnOnce(u64),
+    ) -> Result<(), Error> {
+        let (answered, answer) = oneshot::channel();
+        let id = self.put(command, Waiter { answer: Some(answered), events: None })?;
+        number(id);
+        Asked { link: self, id, answer, keep: false }.answer(within).await.map(drop)
+    }
+
     fn put(&self, command: &Value, waiter: Waiter) -> Result<u64, Error> {
         let mut guard = self.lock();
         let Some(live) = guard.as_mut() else {
