@@ -113,8 +113,9 @@ impl Config {
     pub(crate) fn places(&self) -> Result<Vec<Place>, Error> {
         let first = match self.socket_url.trim() {
             "" => Address::of_house(&self.url).map_err(|e| e.at("home.url (HASS_HOST)"))?,
-            url => Address::of_socket(url)
-                .map_err(|e| e.at("home.socket_url (HASS_SOCKET_URL)"))?,
+            url => {
+                Address::of_socket(url).map_err(|e| e.at("home.socket_url (HASS_SOCKET_URL)"))?
+            }
         };
         let token = self.token.clone();
         let mut all = vec![Place { name: self.name.clone(), address: first, token }];
@@ -126,7 +127,8 @@ impl Config {
         }
         for (at, place) in all.iter().enumerate() {
             let name = &place.name;
-            let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
+            let good =
+                |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
             if name.is_empty() || name.len() > 32 || !name.chars().all(good) {
                 return Err(Error::invalid(format!(
                     "home: the name '{name}' of a house must be 1 to 32 of a-z, 0-9, _ and -"

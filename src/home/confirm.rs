@@ -144,7 +144,8 @@ fn in_table(own: &str, name: &str, class: Option<&str>) -> bool {
 /// Whether a list of `domain.service`, `domain.*` and entity ids names this service or entity.
 fn names(list: &[String], service: &str, id: &str) -> bool {
     list.iter().any(|rule| {
-        let whole = rule.strip_suffix(".*").is_some_and(|d| d == domain(service) || d == domain(id));
+        let whole =
+            rule.strip_suffix(".*").is_some_and(|d| d == domain(service) || d == domain(id));
         whole || rule == service || rule == id
     })
 }
@@ -189,12 +190,19 @@ mod tests {
     fn services_without_entities_are_in_the_table_too() {
         let config = Config::default();
         let rules = Rules::new(&config);
-        for asks in ["homeassistant.restart", "homeassistant.stop", "hassio.host_reboot",
-            "shell_command.rm", "lock.unlock", "conversation.process"]
-        {
+        for asks in [
+            "homeassistant.restart",
+            "homeassistant.stop",
+            "hassio.host_reboot",
+            "shell_command.rm",
+            "lock.unlock",
+            "conversation.process",
+        ] {
             assert!(rules.asks(asks), "{asks}");
         }
-        for silent in ["light.turn_on", "notify.phone", "homeassistant.update_entity", "cover.open_cover"] {
+        for silent in
+            ["light.turn_on", "notify.phone", "homeassistant.update_entity", "cover.open_cover"]
+        {
             assert!(!rules.asks(silent), "{silent}");
         }
         for admin in ["hassio.addon_stop", "automation.reload", "recorder.purge"] {

@@ -56,8 +56,16 @@ fn close(value: &Value, wanted: &Value, slack: f64) -> bool {
 
 /// Domains whose entities are `on` and `off`.
 const ON_OFF: &[&str] = &[
-    "light", "switch", "fan", "siren", "humidifier", "input_boolean", "automation", "remote",
-    "group", "script",
+    "light",
+    "switch",
+    "fan",
+    "siren",
+    "humidifier",
+    "input_boolean",
+    "automation",
+    "remote",
+    "group",
+    "script",
 ];
 
 /// Service names that stand for one state, whatever else is in the call.
@@ -93,11 +101,8 @@ const STATES: &[(&str, &str, &[&str])] = &[
 ];
 
 /// Pairs between which `toggle` goes.
-const TOGGLES: &[(&str, &str, &str)] = &[
-    ("cover", "open", "closed"),
-    ("valve", "open", "closed"),
-    ("lock", "locked", "unlocked"),
-];
+const TOGGLES: &[(&str, &str, &str)] =
+    &[("cover", "open", "closed"), ("valve", "open", "closed"), ("lock", "locked", "unlocked")];
 
 /// Fields of a call that show as an attribute or as the state: domain, field, attribute, slack.
 /// Without an attribute the state itself shows it.
@@ -140,12 +145,7 @@ const FIELDS: &[(&str, &str, Option<&str>, f64)] = &[
 
 /// Returns what `service` (`domain.name`) with `data` should lead to on entity `id`, whose state
 /// before the call is `before`.
-pub(crate) fn expected(
-    service: &str,
-    id: &str,
-    before: &str,
-    data: &Map<String, Value>,
-) -> Expect {
+pub(crate) fn expected(service: &str, id: &str, before: &str, data: &Map<String, Value>) -> Expect {
     let own = domain(id);
     let name = service.split_once('.').map_or("", |(_, name)| name);
     let mut expect = Expect { states: states(own, name, before), ..Expect::default() };

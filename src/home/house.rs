@@ -19,7 +19,7 @@ pub(crate) struct House {
     pub(crate) name: Arc<str>,
     pub(crate) address: Address,
     pub(crate) token: Secret,
-    pub(crate) link: Link,
+    pub(crate) link: Arc<Link>,
     pub(crate) timeout: Duration,
     pub(crate) ping: Duration,
     pub(crate) retry: Duration,

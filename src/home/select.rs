@@ -75,7 +75,10 @@ impl Filter {
     /// NotFound for an area, floor or label that is not there, Invalid for a time that is none.
     pub(crate) fn read(cache: &Cache, wanted: Wanted<'_>, now: f64) -> Result<Filter, Error> {
         let list = |text: &str| -> Vec<String> {
-            text.split(',').map(|item| item.trim().to_lowercase()).filter(|d| !d.is_empty()).collect()
+            text.split(',')
+                .map(|item| item.trim().to_lowercase())
+                .filter(|d| !d.is_empty())
+                .collect()
         };
         let changed_after = match wanted.changed_within {
             Some(text) => Some(now - seconds(text)?),

@@ -19,24 +19,36 @@ pub(crate) fn house() -> Cache {
     let mut set = |shelf, json: serde_json::Value| {
         cache.set_registry(shelf, &json.to_string()).unwrap();
     };
-    set(Shelf::Floors, json!([{"floor_id": "up", "name": "Upstairs", "aliases": ["first floor"]},
-                              {"floor_id": "down", "name": "Downstairs"}]));
-    set(Shelf::Areas, json!([
-        {"area_id": "kitchen", "name": "Kitchen", "floor_id": "down", "aliases": ["galley"]},
-        {"area_id": "bedroom", "name": "Bedroom", "floor_id": "up", "labels": ["quiet"]},
-        {"area_id": "hall", "name": "Hall", "floor_id": "down"},
-    ]));
-    set(Shelf::Labels, json!([{"label_id": "quiet", "name": "Quiet"},
-                              {"label_id": "cosy", "name": "Cosy"}]));
+    set(
+        Shelf::Floors,
+        json!([{"floor_id": "up", "name": "Upstairs", "aliases": ["first floor"]},
+                              {"floor_id": "down", "name": "Downstairs"}]),
+    );
+    set(
+        Shelf::Areas,
+        json!([
+            {"area_id": "kitchen", "name": "Kitchen", "floor_id": "down", "aliases": ["galley"]},
+            {"area_id": "bedroom", "name": "Bedroom", "floor_id": "up", "labels": ["quiet"]},
+            {"area_id": "hall", "name": "Hall", "floor_id": "down"},
+        ]),
+    );
+    set(
+        Shelf::Labels,
+        json!([{"label_id": "quiet", "name": "Quiet"},
+                              {"label_id": "cosy", "name": "Cosy"}]),
+    );
     set(Shelf::Devices, json!([{"id": "dev1", "area_id": "kitchen", "labels": []}]));
-    set(Shelf::Entries, json!({"entities": [
-        {"ei": "light.kitchen", "di": "dev1", "lb": ["cosy"]},
-        {"ei": "sensor.kitchen_heat", "di": "dev1"},
-        {"ei": "switch.kitchen_diag", "di": "dev1", "ec": 1},
-        {"ei": "light.bed", "ai": "bedroom"},
-        {"ei": "light.hidden", "ai": "bedroom", "hb": true, "lb": ["cosy"]},
-        {"ei": "lock.front", "ai": "hall", "lb": ["quiet"]},
-    ]}));
+    set(
+        Shelf::Entries,
+        json!({"entities": [
+            {"ei": "light.kitchen", "di": "dev1", "lb": ["cosy"]},
+            {"ei": "sensor.kitchen_heat", "di": "dev1"},
+            {"ei": "switch.kitchen_diag", "di": "dev1", "ec": 1},
+            {"ei": "light.bed", "ai": "bedroom"},
+            {"ei": "light.hidden", "ai": "bedroom", "hb": true, "lb": ["cosy"]},
+            {"ei": "lock.front", "ai": "hall", "lb": ["quiet"]},
+        ]}),
+    );
     cache
 }
 
@@ -60,29 +72,57 @@ fn targets_become_the_entities_that_home_assistant_would_touch() {
     let floor = |id: &str| Target { floors: list(id), ..Target::default() };
     let label = |id: &str| Target { labels: list(id), ..Target::default() };
     check("light.turn_on", &open, entity("light.bed"), "light.bed");
-    check("light.turn_on", &open, entity("light.no"),
-        "there is no entity 'light.no'; home_find lists them");
+    check(
+        "light.turn_on",
+        &open,
+        entity("light.no"),
+        "there is no entity 'light.no'; home_find lists them",
+    );
     check("light.turn_on", &open, entity("all"), "light.bed light.hidden light.kitchen");
     check("light.turn_on", &open, area("kitchen"), "light.kitchen");
     check("light.turn_on", &open, area("Galley"), "light.kitchen");
-    check("light.turn_on", &open, area("attic"),
-        "there is no area 'attic'; there is: Bedroom, Hall, Kitchen");
+    check(
+        "light.turn_on",
+        &open,
+        area("attic"),
+        "there is no area 'attic'; there is: Bedroom, Hall, Kitchen",
+    );
     check("homeassistant.turn_off", &open, area("kitchen"), "light.kitchen sensor.kitchen_heat");
     check("light.turn_on", &open, floor("first floor"), "light.bed");
-    check("homeassistant.turn_on", &open, floor("down"),
-        "light.kitchen lock.front sensor.kitchen_heat");
+    check(
+        "homeassistant.turn_on",
+        &open,
+        floor("down"),
+        "light.kitchen lock.front sensor.kitchen_heat",
+    );
     check("light.turn_on", &open, label("cosy"), "light.kitchen");
     check("homeassistant.turn_on", &open, label("Quiet"), "light.bed lock.front");
-    check("light.turn_on", &open, Target { devices: list("dev1"), ..Target::default() },
-        "light.kitchen");
-    check("light.turn_on", &open, Target { devices: list("dev9"), ..Target::default() },
-        "there is no device 'dev9'");
+    check(
+        "light.turn_on",
+        &open,
+        Target { devices: list("dev1"), ..Target::default() },
+        "light.kitchen",
+    );
+    check(
+        "light.turn_on",
+        &open,
+        Target { devices: list("dev9"), ..Target::default() },
+        "there is no device 'dev9'",
+    );
     check("homeassistant.turn_on", &open, entity("group.all"), "light.bed lock.front");
     // What the scope hides does not exist, also not inside a group.
-    check("lock.unlock", &no_locks, entity("lock.front"),
-        "there is no entity 'lock.front'; home_find lists them");
-    check("homeassistant.turn_on", &no_locks, entity("group.all"),
-        "there is no entity 'lock.front'; home_find lists them");
+    check(
+        "lock.unlock",
+        &no_locks,
+        entity("lock.front"),
+        "there is no entity 'lock.front'; home_find lists them",
+    );
+    check(
+        "homeassistant.turn_on",
+        &no_locks,
+        entity("group.all"),
+        "there is no entity 'lock.front'; home_find lists them",
+    );
     check("homeassistant.turn_on", &no_locks, area("hall"), "");
 }
 
@@ -96,8 +136,10 @@ fn filters_combine() {
         assert_eq!(names(&ids), want, "{wanted:?}");
     };
     let all = Wanted::default();
-    check(Wanted { domain: Some("light, lock"), ..all },
-        "light.bed light.hidden light.kitchen lock.front");
+    check(
+        Wanted { domain: Some("light, lock"), ..all },
+        "light.bed light.hidden light.kitchen lock.front",
+    );
     check(Wanted { domain: Some("light"), state: Some("ON"), ..all }, "light.kitchen");
     check(Wanted { area: Some("KITCHEN"), domain: Some("light"), ..all }, "light.kitchen");
     check(Wanted { floor: Some("Upstairs"), ..all }, "light.bed light.hidden");
@@ -107,6 +149,9 @@ fn filters_combine() {
     check(Wanted { changed_within: Some("30s"), ..all }, "light.kitchen sensor.kitchen_heat");
     for bad in ["soon", "-1h", "5w", ""] {
         let wanted = Wanted { changed_within: Some(bad), ..all };
-        assert!(Filter::read(&cache, wanted, 0.0).unwrap_err().to_string().contains("90s"), "{bad}");
+        assert!(
+            Filter::read(&cache, wanted, 0.0).unwrap_err().to_string().contains("90s"),
+            "{bad}"
+        );
     }
 }

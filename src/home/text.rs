@@ -44,9 +44,49 @@ pub(crate) fn clean_value(value: Value) -> Value {
     clean_deep(value, LONGEST, 0)
 }
 
-/// Cleans every string and key of a value, each at most `most` characters.
-pub(crate) fn clean_value_to(value: Value, most: usize) -> Value {
-    clean_deep(value, most, 0)
+/// Cuts a value until its JSON fits `budget` bytes: the longest lists are halved, then texts are cut.
+/// Returns whether anything was cut.
+pub(crate) fn shrink(value: &mut Value, budget: usize) -> bool {
+    let mut cut = false;
+    while size(value) > budget {
+        let mut longest = 1;
+        find_longest(value, &mut longest);
+        if longest <= 1 {
+            *value = Value::String(clean(&value.to_string(), budget / 2));
+            return true;
+        }
+        halve(value, longest);
+        cut = true;
+    }
+    cut
+}
+
+fn size(value: &Value) -> usize {
+    serde_json::to_vec(value).map_or(0, |json| json.len())
+}
+
+fn find_longest(value: &Value, longest: &mut usize) {
+    match value {
+        Value::Array(items) => {
+            *longest = items.len().max(*longest);
+            items.iter().for_each(|item| find_longest(item, longest));
+        }
+        Value::Object(fields) => fields.values().for_each(|field| find_longest(field, longest)),
+        _ => {}
+    }
+}
+
+fn halve(value: &mut Value, length: usize) {
+    match value {
+        Value::Array(items) => {
+            if items.len() == length {
+                items.truncate(length / 2);
+            }
+            items.iter_mut().for_each(|item| halve(item, length));
+        }
+        Value::Object(fields) => fields.values_mut().for_each(|field| halve(field, length)),
+        _ => {}
+    }
 }
 
 fn clean_deep(value: Value, most: usize, depth: usize) -> Value {
@@ -81,6 +121,16 @@ mod tests {
         check("x\u{202e}y\u{200b}", 10, "x\\u{202e}y\\u{200b}");
         check("abcdef", 3, "abc…");
         check("abc", 3, "abc");
+    }
+
+    #[test]
+    fn a_large_value_shrinks_to_its_budget() {
+        let mut value = json!({"forecast": (0..100).collect::<Vec<_>>(), "unit": "C"});
+        assert!(!shrink(&mut value.clone(), 10_000));
+        assert!(shrink(&mut value, 100));
+        assert!(size(&value) <= 100 && value["unit"] == "C" && value["forecast"][0] == 0);
+        let mut text = json!({"a": "ä".repeat(500)});
+        assert!(shrink(&mut text, 200) && text.is_string());
     }
 
     #[test]

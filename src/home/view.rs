@@ -73,8 +73,7 @@ pub(crate) fn whole(
     entity: &Entity,
     wanted: Option<&[String]>,
 ) -> Row {
-    let fields =
-        ["name", "state", "unit", "area", "floor", "device", "labels", "last_changed"];
+    let fields = ["name", "state", "unit", "area", "floor", "device", "labels", "last_changed"];
     let mut row = row(house, cache, id, entity, &fields);
     if (entity.updated - entity.changed).abs() >= 1.0 {
         row.insert("last_updated".into(), house.time(entity.updated).into());

@@ -28,7 +28,6 @@ pub(crate) struct Floor {
     #[serde(rename = "floor_id")]
     pub(crate) id: Arc<str>,
     pub(crate) name: Arc<str>,
-    pub(crate) level: Option<i64>,
     #[serde(default)]
     pub(crate) aliases: Vec<Arc<str>>,
 }
@@ -230,7 +229,9 @@ impl Registry {
                 entry.area = entry.area.take().map(|area| pool.share(&area));
                 // The device's own copy of its id, so that each id exists once.
                 entry.device = entry.device.take().map(|id| {
-                    devices.get_key_value(&id).map_or_else(|| pool.share(&id), |(own, _)| own.clone())
+                    devices
+                        .get_key_value(&id)
+                        .map_or_else(|| pool.share(&id), |(own, _)| own.clone())
                 });
                 (entry.id.clone(), entry)
             })

@@ -106,8 +106,6 @@ fn refused(address: &Address, e: tungstenite::Error) -> Error {
             address.text(),
             answer.status().as_u16()
         )),
-        other => {
-            Error::offline(format!("{} opens no WebSocket", address.text())).because(other)
-        }
+        other => Error::offline(format!("{} opens no WebSocket", address.text())).because(other),
     }
 }

@@ -38,24 +38,24 @@ struct Waiter {
 }
 
 /// A question under way. Dropping it forgets the question.
-pub(crate) struct Asked<'a> {
-    link: &'a Link,
+pub(crate) struct Asked {
+    link: Arc<Link>,
     id: u64,
     answer: oneshot::Receiver<Result<String, Error>>,
     keep: bool,
 }
 
 /// Events of a kind. Dropping it ends the subscription.
-pub(crate) struct Subscription<'a> {
-    link: &'a Link,
-    pub(crate) id: u64,
+pub(crate) struct Subscription {
+    link: Arc<Link>,
+    id: u64,
     events: mpsc::Receiver<String>,
 }
 
 impl Link {
     /// Makes the way to the house `name`, closed.
-    pub(crate) fn new(name: Arc<str>, why: &str) -> Link {
-        Link { name, live: Mutex::new(None), why: Mutex::new(why.to_owned()) }
+    pub(crate) fn new(name: Arc<str>, why: &str) -> Arc<Link> {
+        Arc::new(Link { name, live: Mutex::new(None), why: Mutex::new(why.to_owned()) })
     }
 
     /// Opens the way; returns what is to be sent.
@@ -86,17 +86,21 @@ impl Link {
     ///
     /// # Errors
     /// Offline without a connection, Limit when too many wait already.
-    pub(crate) fn send(&self, command: &Value) -> Result<Asked<'_>, Error> {
+    pub(crate) fn send(self: &Arc<Self>, command: &Value) -> Result<Asked, Error> {
         let (answered, answer) = oneshot::channel();
         let id = self.put(command, Waiter { answer: Some(answered), events: None })?;
-        Ok(Asked { link: self, id, answer, keep: false })
+        Ok(Asked { link: self.clone(), id, answer, keep: false })
     }
 
     /// Sends a command and waits for its result, as JSON text.
     ///
     /// # Errors
     /// As [`Link::send`]; Timeout; what Home Assistant answered.
-    pub(crate) async fn ask(&self, command: &Value, within: Duration) -> Result<String, Error> {
+    pub(crate) async fn ask(
+        self: &Arc<Self>,
+        command: &Value,
+        within: Duration,
+    ) -> Result<String, Error> {
         self.send(command)?.answer(within).await
     }
 
@@ -105,16 +109,16 @@ impl Link {
     /// # Errors
     /// As [`Link::ask`].
     pub(crate) async fn subscribe(
-        &self,
+        self: &Arc<Self>,
         command: &Value,
         within: Duration,
-    ) -> Result<Subscription<'_>, Error> {
+    ) -> Result<Subscription, Error> {
         let (answered, answer) = oneshot::channel();
         let (event, events) = mpsc::channel(MOST_EVENTS);
         let id = self.put(command, Waiter { answer: Some(answered), events: Some(event) })?;
         // From here on, dropping it unsubscribes, also when the answer never comes.
-        let subscription = Subscription { link: self, id, events };
-        Asked { link: self, id, answer, keep: true }.answer(within).await?;
+        let subscription = Subscription { link: self.clone(), id, events };
+        Asked { link: self.clone(), id, answer, keep: true }.answer(within).await?;
         Ok(subscription)
     }
 
@@ -124,7 +128,7 @@ impl Link {
     /// # Errors
     /// As [`Link::ask`].
     pub(crate) async fn follow(
-        &self,
+        self: &Arc<Self>,
         command: &Value,
         within: Duration,
         number: impl FnOnce(u64),
@@ -132,7 +136,7 @@ impl Link {
         let (answered, answer) = oneshot::channel();
         let id = self.put(command, Waiter { answer: Some(answered), events: None })?;
         number(id);
-        Asked { link: self, id, answer, keep: false }.answer(within).await.map(drop)
+        Asked { link: self.clone(), id, answer, keep: false }.answer(within).await.map(drop)
     }
 
     fn put(&self, command: &Value, waiter: Waiter) -> Result<u64, Error> {
@@ -198,7 +202,7 @@ impl Live {
     }
 }
 
-impl Asked<'_> {
+impl Asked {
     /// Waits for the result, as JSON text.
     ///
     /// # Errors
@@ -215,15 +219,6 @@ impl Asked<'_> {
         }
     }
 
-    /// Returns the answer if it is there already.
-    pub(crate) fn try_answer(&mut self) -> Option<Result<String, Error>> {
-        match self.answer.try_recv() {
-            Ok(answer) => Some(answer),
-            Err(oneshot::error::TryRecvError::Empty) => None,
-            Err(oneshot::error::TryRecvError::Closed) => Some(Err(self.link.away())),
-        }
-    }
-
     /// Waits until the answer is there; cancelling this loses nothing.
     pub(crate) async fn answered(&mut self) -> Result<String, Error> {
         match (&mut self.answer).await {
@@ -233,7 +228,7 @@ impl Asked<'_> {
     }
 }
 
-impl Drop for Asked<'_> {
+impl Drop for Asked {
     fn drop(&mut self) {
         if !self.keep {
             self.link.forget(self.id, false);
@@ -241,14 +236,14 @@ impl Drop for Asked<'_> {
     }
 }
 
-impl Subscription<'_> {
+impl Subscription {
     /// Waits for the next event, as JSON text; `None` when the connection is gone.
     pub(crate) async fn next(&mut self) -> Option<String> {
         self.events.recv().await
     }
 }
 
-impl Drop for Subscription<'_> {
+impl Drop for Subscription {
     fn drop(&mut self) {
         self.link.forget(self.id, true);
     }
@@ -292,7 +287,7 @@ mod tests {
 
     const SOON: Duration = Duration::from_secs(5);
 
-    fn link() -> Link {
+    fn link() -> Arc<Link> {
         Link::new("home".into(), "not yet")
     }
 

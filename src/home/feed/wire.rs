@@ -17,8 +17,6 @@ pub(crate) struct Head<'a> {
     pub(crate) error: Option<Fault>,
     #[serde(borrow)]
     pub(crate) event: Option<&'a RawValue>,
-    /// Why a token was refused.
-    pub(crate) message: Option<String>,
 }
 
 /// Home Assistant's own error.
