@@ -161,7 +161,7 @@ async fn a_garbled_or_shortened_file_is_refused_or_holds_everything() {
         }
     }
     eprintln!("{refused} refused, {whole} whole");
-    assert!(refused > 20, "damage was hardly seen: {refused} refused, {whole} whole");
+    assert!(refused > 10 && whole > 0, "damage was hardly seen: {refused} refused, {whole} whole");
 }
 
 #[tokio::test]
