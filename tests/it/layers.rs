@@ -13,7 +13,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("bytes", &["http", "mcp"]),
     ("env_logger", &["app"]),
     ("futures_util", &["*"]),
-    ("getrandom", &["policy"]),
+    ("getrandom", &["http", "policy"]),
     ("http", &["http", "mcp"]),
     ("http_body", &["http", "mcp"]),
     ("http_body_util", &["http", "mcp"]),
@@ -43,6 +43,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("tower", &["http", "mcp"]),
     ("tower_http", &["http"]),
     ("ureq", &["http"]),
+    ("webpki_roots", &["http"]),
 ];
 
 /// Words of services that the faces below them must not know.
