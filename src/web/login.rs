@@ -4,6 +4,7 @@
 //! here. A token is taken from the body alone, never from an address.
 
 use crate::error::Error;
+use crate::http::guard::COOKIE;
 use crate::http::{
     Bytes, HeaderMap, HeaderValue, IntoResponse, Json, Response, State, StatusCode, header,
 };
@@ -12,8 +13,6 @@ use crate::web::{MaybeCaller, Web, assets, page};
 use serde_json::json;
 use std::sync::Arc;
 
-/// Name of the cookie; the guard knows it too.
-const COOKIE: &str = "hearth_session";
 /// As long as policy keeps a page session.
 const LASTS: u32 = 30 * 24 * 3600;
 /// A token is far shorter.
