@@ -40,14 +40,14 @@ fn name_form() -> Ask {
 }
 
 /// A tool without arguments that asks.
-fn asks(
-    name: &'static str,
-    about: &'static str,
-    run: fn(&Call) -> Result<Answer, Error>,
-) -> Tool {
-    Tool::rich(name, about, about, Level::Read, move |call: Call, _: Nothing| async move {
-        run(&call)
-    })
+fn asks(name: &'static str, about: &'static str, run: fn(&Call) -> Result<Answer, Error>) -> Tool {
+    Tool::rich(
+        name,
+        about,
+        about,
+        Level::Read,
+        move |call: Call, _: Nothing| async move { run(&call) },
+    )
 }
 
 pub(crate) fn all() -> Vec<Tool> {
@@ -106,9 +106,7 @@ fn sessions() -> Vec<Tool> {
             })
         }),
         asks("test_elicitation_sep1330_enums", "Form with choices", |call| {
-            outcome(call, "Elicitation completed", || {
-                optional_form("Please choose", choices())
-            })
+            outcome(call, "Elicitation completed", || optional_form("Please choose", choices()))
         }),
     ]
 }
@@ -184,7 +182,9 @@ fn single() -> Vec<Tool> {
             }
         }),
         asks("test_streaming_elicitation", "Asks for a value", |call| {
-            outcome(call, "Value", || form("Which value?", json!({ "value": { "type": "string" } })))
+            outcome(call, "Value", || {
+                form("Which value?", json!({ "value": { "type": "string" } }))
+            })
         }),
     ]
 }

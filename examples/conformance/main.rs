@@ -11,10 +11,14 @@ mod tools;
 
 use hearth::error::Error;
 use hearth::events::Events;
+use hearth::http::Counters;
+use hearth::http::guard::Guard;
+use hearth::http::serve::{Limits, Server};
 use hearth::mcp::{About, Config, Mcp, Toolbox, over_http};
 use hearth::policy::Policy;
 use hearth::store::Store;
 use hearth::tasks::Tasks;
+use std::io::Write as _;
 use std::sync::Arc;
 
 /// A picture of one pixel.
@@ -35,13 +39,21 @@ async fn main() -> Result<(), Error> {
     toolbox.add_prompts(prompts::all());
     let about = About { title: "Hearth conformance".into(), version: "0".into() };
     let mcp = Mcp::new(&toolbox, &events, &tasks, about)?;
-    serve(over_http::router(&mcp), policy).await
-}
-
-async fn serve(router: hearth::http::Router, policy: Policy) -> Result<(), Error> {
-    let caller = policy.local(hearth::policy::Via::Http);
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    eprintln!("listening on http://{}", listener.local_addr().unwrap());
-    axum::serve(listener, router.layer(hearth::http::Extension(caller))).await.unwrap();
+    let config = hearth::http::Config {
+        host: "127.0.0.1".into(),
+        port: 0,
+        open_loopback: true,
+        ..hearth::http::Config::default()
+    };
+    let counters = Counters::default();
+    let guard = Guard::new(&config, &policy, &counters)?;
+    let server = Server::new(&config, Limits::new(&config), false, &tasks, &counters)?;
+    let router = guard.protect(over_http::router(&mcp));
+    let bound = server.listen("http", &config.host, config.port, router).await?;
+    // Whoever starts this reads the port from here.
+    writeln!(std::io::stdout(), "listening on http://{}", bound[0])
+        .map_err(|e| Error::broken("stdout is closed").because(e))?;
+    let _ = tokio::signal::ctrl_c().await;
+    tasks.stop().await;
     Ok(())
 }

@@ -236,7 +236,11 @@ fn triggers(toolbox: &Toolbox) -> Vec<Tool> {
 }
 
 /// A prompt without arguments.
-pub(crate) fn prompt(name: &'static str, about: &'static str, blocks: fn() -> Vec<Block>) -> Prompt {
+pub(crate) fn prompt(
+    name: &'static str,
+    about: &'static str,
+    blocks: fn() -> Vec<Block>,
+) -> Prompt {
     Prompt {
         name,
         title: about,
