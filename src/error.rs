@@ -56,6 +56,11 @@ impl Kind {
         Kind::Timeout,
     ];
 
+    /// Returns the kind whose HTTP status this is; [`Kind::Broken`] for any other.
+    pub fn of_status(status: u16) -> Kind {
+        Kind::ALL.into_iter().find(|kind| kind.row().status == status).unwrap_or(Kind::Broken)
+    }
+
     /// Returns the row of the table for this kind.
     pub const fn row(self) -> Row {
         use log::Level::{Debug, Error, Warn};

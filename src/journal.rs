@@ -86,5 +86,6 @@ mod tests {
         assert!(newest.lines().last().unwrap().starts_with("line 059"), "{newest}");
         let e = Journal::open(&dir.join("no/such/place"), 100).unwrap_err();
         assert!(e.to_string().starts_with("cannot write "), "{e}");
+        std::fs::remove_dir_all(&dir).unwrap();
     }
 }

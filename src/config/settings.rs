@@ -79,6 +79,11 @@ impl Settings {
         false
     }
 
+    /// Takes a section out.
+    pub fn drop_section(&mut self, name: &str) {
+        self.table.remove(name);
+    }
+
     /// Refuses sections that no service owns, so that a typing error does not go unnoticed.
     ///
     /// # Errors
@@ -162,13 +167,15 @@ mod tests {
         std::fs::create_dir_all(&dir).unwrap();
         let path = dir.join("hearth.toml");
         std::fs::write(&path, file).unwrap();
-        Settings::read(&Sources {
+        let read = Settings::read(&Sources {
             file: Some(path),
             file_must_exist: true,
             rows: ROWS,
             env: env.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect(),
             flags: flags.iter().map(|(k, v)| ((*k).into(), Value::Integer(*v))).collect(),
-        })
+        });
+        std::fs::remove_dir_all(&dir).unwrap();
+        read
     }
 
     #[test]
@@ -192,6 +199,7 @@ mod tests {
         std::fs::write(&path, "from-file\n").unwrap();
         let got = read("", &[("HOUSE_URL_FILE", path.to_str().unwrap())], &[]).unwrap();
         assert_eq!(got.section::<House>("house").unwrap().url, "from-file");
+        std::fs::remove_file(&path).unwrap();
         let e = read("", &[("HOUSE_URL_FILE", "/nowhere/at/all")], &[]).unwrap_err();
         assert!(e.to_string().starts_with("HOUSE_URL_FILE: cannot read '/nowhere/at/all'"), "{e}");
     }

@@ -40,7 +40,7 @@ pub struct Config {
     pub auth_token: Secret,
     /// Nothing is changed by anyone: every call above level read is refused.
     pub read_only: bool,
-    /// What the command line and `hearth mcp` may do: read, control or admin.
+    /// What assistants on this machine (`hearth mcp`) may do: read, control or admin.
     pub local_level: Level,
     /// Nobody sees entities that the house does not expose to assistants.
     pub exposed_only: bool,
@@ -120,9 +120,13 @@ impl Policy {
         Some(Caller { name: token.name, via, grant: self.narrowed(&token.grant), token: token.id })
     }
 
-    /// Returns the identity of the command line and of `hearth mcp`.
+    /// Returns the identity of whoever is on this machine as the daemon's own user: an assistant by
+    /// `hearth mcp` has the configured level, the person at the command line is admin.
     pub fn local(&self, via: Via) -> Caller {
-        let level = self.shared.config.local_level;
+        let level = match via {
+            Via::Control => Level::Admin,
+            Via::Http | Via::Stdio | Via::Page => self.shared.config.local_level,
+        };
         let grant = self.narrowed(&Grant { level, ..Grant::default() });
         Caller { name: "local".into(), via, grant, token: 0 }
     }
@@ -204,6 +208,12 @@ impl Policy {
         };
         self.record(caller, service, level.word(), Outcome::Denied, Some(&why));
         Err(Error::refused(why))
+    }
+
+    /// Whether [`Policy::check`] would let this pass; nothing is written to the audit log. For lists.
+    pub fn may(&self, caller: &Caller, service: &str, level: Level) -> bool {
+        let closed = self.shared.config.read_only && level > Level::Read;
+        self.is_live(caller) && !closed && caller.grant.covers(service, level)
     }
 
     /// Asks for a confirmation of `action` on `target`, unless `given` is the answer to it.

@@ -130,5 +130,6 @@ async fn the_audit_log_is_written_without_control_characters() {
     let entry: serde_json::Value = serde_json::from_str(&text).unwrap();
     let target = entry["target"].as_str().unwrap();
     assert!(!target.contains(char::is_control) && target.chars().count() <= 200, "{target}");
+    std::fs::remove_dir_all(&dir).unwrap();
     assert_eq!((entry["who"].as_str(), policy.audit().len()), (Some("local"), 1));
 }
