@@ -12,7 +12,7 @@ mod rate;
 mod wrong;
 
 pub use client::{Client, Net};
-pub use cookie::{COOKIE, clear_cookie, set_cookie};
+pub use cookie::{COOKIE, clear_cookie, session_cookie, set_cookie};
 pub use public::{PUBLIC, Public};
 
 use crate::error::Error;
@@ -24,7 +24,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -40,11 +40,6 @@ const TOKEN_NAMES: &[&str] = &[
     "bearer",
     "authorization",
 ];
-
-/// What a browser sees that has no session; it moves on to the login page by itself.
-const SIGN_IN: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
-    <meta http-equiv=\"refresh\" content=\"0; url=/login\"><title>Hearth</title>\
-    <p><a href=\"/login\">Sign in to Hearth</a></p></html>";
 
 /// The door. Cloning it is cheap; all clones share their counts.
 #[derive(Clone)]
@@ -191,7 +186,8 @@ impl Guard {
             let secret = value.to_str().ok().and_then(bearer).unwrap_or("");
             return self.try_token(client, secret, Via::Http).map(Some).map_err(answer_401);
         }
-        let page = cookie::read(headers).and_then(|c| self.shared.policy.caller_of_page(c));
+        let page =
+            cookie::session_cookie(headers).and_then(|c| self.shared.policy.caller_of_page(c));
         if let Some(caller) = page {
             // SameSite holds back other sites, but not other ports of this machine.
             if is_safe(request.method()) || same_origin {
@@ -217,9 +213,7 @@ impl Guard {
         self.shared.counters.refuse(Reason::NoToken, client.address);
         let accept = request.headers().get(header::ACCEPT).and_then(|v| v.to_str().ok());
         if request.method() == Method::GET && accept.is_some_and(|a| a.contains("text/html")) {
-            let mut answer = (StatusCode::UNAUTHORIZED, Html(SIGN_IN)).into_response();
-            ask_for_token(&mut answer);
-            return answer;
+            return to_login(request.uri().path());
         }
         let what = "this needs a token: send it as 'Authorization: Bearer …'";
         answer_401(Error::unauthenticated(what))
@@ -266,6 +260,14 @@ fn preflight(request: &Request, origin: Option<&HeaderValue>) -> Option<Response
     }
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     Some(answer)
+}
+
+/// Sends a browser to the login page, which sends it back. The address is relative, since a proxy
+/// may serve Hearth below a path of its own, and the browser keeps what stands behind `#`.
+fn to_login(path: &str) -> Response {
+    let up = "../".repeat(path.matches('/').count().saturating_sub(1).min(16));
+    let place = [(header::LOCATION, format!("{up}login"))];
+    (StatusCode::SEE_OTHER, place, [(header::CACHE_CONTROL, "no-store")]).into_response()
 }
 
 fn answer_401(e: Error) -> Response {
