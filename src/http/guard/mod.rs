@@ -58,6 +58,15 @@ struct Shared {
     wrong: Mutex<wrong::Wrong>,
 }
 
+/// The answer to a request that may not pass.
+struct Refusal(Box<Response>);
+
+impl From<Response> for Refusal {
+    fn from(answer: Response) -> Refusal {
+        Refusal(Box::new(answer))
+    }
+}
+
 /// What `admit` found out about a request that may pass.
 struct Passed {
     /// The origin of another page that may read the answer.
@@ -127,24 +136,24 @@ impl Guard {
     }
 
     /// Decides about a request and notes on it who calls.
-    fn admit(&self, request: &mut Request) -> Result<Passed, Response> {
+    fn admit(&self, request: &mut Request) -> Result<Passed, Refusal> {
         let shared = &self.shared;
         let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
         // Only requests made inside this program have no peer.
         let peer = peer.unwrap_or(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0));
         let client = Client::read(peer, request.headers(), &shared.proxies);
         if !lock(&shared.addresses).take(client.address, Instant::now()) {
-            return Err(self.too_often(&client));
+            return Err(self.too_often(&client).into());
         }
         let host = shared.names.host(request).map_err(|e| {
             shared.counters.refuse(Reason::WrongHost, client.address);
-            refusal(e.0, "refused", &e.1)
+            Refusal::from(refusal(e.0, "refused", &e.1))
         })?;
         if has_token_in_query(request.uri().query().unwrap_or("")) {
             shared.counters.refuse(Reason::TokenInUrl, client.address);
             let text =
                 "a token in the address ends up in logs: send it as 'Authorization: Bearer …'";
-            return Err(refusal(StatusCode::BAD_REQUEST, "invalid", text));
+            return Err(refusal(StatusCode::BAD_REQUEST, "invalid", text).into());
         }
         let is_public = public::is_public(request.method(), request.uri().path());
         let origin = request.headers().get(header::ORIGIN).cloned();
@@ -153,7 +162,7 @@ impl Guard {
         if !from.may_ask(readable) {
             shared.counters.refuse(Reason::WrongOrigin, client.address);
             let text = "pages of this origin may not use Hearth; see http.origins";
-            return Err(refusal(StatusCode::FORBIDDEN, "refused", text));
+            return Err(refusal(StatusCode::FORBIDDEN, "refused", text).into());
         }
         let origin = origin.filter(|_| from.is_other());
         if let Some(preflight) = preflight(request, origin.as_ref()) {
@@ -162,9 +171,9 @@ impl Guard {
         let caller = self.caller(request, &client, from.is_same())?;
         match &caller {
             Some(caller) if !lock(&shared.tokens).take(caller.token, Instant::now()) => {
-                return Err(self.too_often(&client));
+                return Err(self.too_often(&client).into());
             }
-            None if !is_public => return Err(self.unknown(request, &client)),
+            None if !is_public => return Err(self.unknown(request, &client).into()),
             _ => {}
         }
         if let Some(caller) = caller {
@@ -180,11 +189,14 @@ impl Guard {
         request: &Request,
         client: &Client,
         same_origin: bool,
-    ) -> Result<Option<Caller>, Response> {
+    ) -> Result<Option<Caller>, Refusal> {
         let headers = request.headers();
         if let Some(value) = headers.get(header::AUTHORIZATION) {
             let secret = value.to_str().ok().and_then(bearer).unwrap_or("");
-            return self.try_token(client, secret, Via::Http).map(Some).map_err(answer_401);
+            return self
+                .try_token(client, secret, Via::Http)
+                .map(Some)
+                .map_err(|e| answer_401(e).into());
         }
         let page =
             cookie::session_cookie(headers).and_then(|c| self.shared.policy.caller_of_page(c));
@@ -195,7 +207,7 @@ impl Guard {
             }
             self.shared.counters.refuse(Reason::WrongOrigin, client.address);
             let text = "a page's own session only changes things from Hearth's own page";
-            return Err(refusal(StatusCode::FORBIDDEN, "refused", text));
+            return Err(refusal(StatusCode::FORBIDDEN, "refused", text).into());
         }
         let is_open = self.shared.open_loopback && client.is_loopback;
         Ok(is_open.then(|| self.shared.policy.local(Via::Http)))
@@ -227,7 +239,7 @@ async fn pass(State(guard): State<Guard>, mut request: Request, next: Next) -> R
     }
     let passed = match guard.admit(&mut request) {
         Ok(passed) => passed,
-        Err(refusal) => return refusal,
+        Err(Refusal(answer)) => return *answer,
     };
     let mut answer = match passed.preflight {
         Some(preflight) => preflight,
