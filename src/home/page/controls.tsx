@@ -59,6 +59,7 @@ function Slide(props: {
         step={props.step ?? 1}
         value={at.value}
         aria-valuetext={props.show(at.value)}
+        style={{ "--fill": `${((at.value - props.min) / (props.max - props.min || 1)) * 100}%` }}
         onInput={(e) => {
           held.value = true;
           at.value = e.currentTarget.valueAsNumber;

@@ -22,6 +22,8 @@ function counts(e: Entity): boolean {
   if (domain === "binary_sensor") {
     return e.state === "on" && ["door", "window", "garage_door", "opening", "smoke", "gas", "moisture"].includes(String(e.attributes.device_class));
   }
+  // Blinds stand open all day; a garage should not.
+  if (domain === "cover") return e.state !== "closed" && ["garage", "gate", "door"].includes(String(e.attributes.device_class));
   if (domain === "alarm_control_panel") return e.state === "triggered";
   return isActive(e);
 }

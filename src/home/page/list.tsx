@@ -105,6 +105,7 @@ function Everything() {
           all={chips.value}
           chosen={kind.value}
           choose={(k) => (kind.value = k)}
+          oneLine
         />
       </div>
       {groups.value.length === 0 && (
