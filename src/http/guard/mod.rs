@@ -13,7 +13,7 @@ mod rate;
 mod wrong;
 
 pub use client::{Client, Net};
-pub use cookie::{COOKIE, page_session};
+pub use cookie::{COOKIE, clear_cookie, session_cookie, set_cookie};
 pub use public::{PUBLIC, Public};
 
 use crate::error::Error;
@@ -202,7 +202,8 @@ impl Guard {
             let secret = value.to_str().ok().and_then(bearer).unwrap_or("");
             return self.try_token(client, secret).map(Some);
         }
-        let page = page_session(headers).and_then(|c| self.shared.policy.caller_of_page(c));
+        let page =
+            cookie::session_cookie(headers).and_then(|c| self.shared.policy.caller_of_page(c));
         if let Some(caller) = page {
             // SameSite holds back other sites, but not other ports of this machine.
             if is_safe(request.method()) || same_origin {
@@ -228,7 +229,7 @@ impl Guard {
         self.shared.counters.refuse(Reason::NoToken, client.address);
         let accept = request.headers().get(header::ACCEPT).and_then(|v| v.to_str().ok());
         if request.method() == Method::GET && accept.is_some_and(|a| a.contains("text/html")) {
-            return sign_in(request.uri().path());
+            return to_login(request.uri().path());
         }
         let what = "this needs a token: send it as 'Authorization: Bearer …'";
         unauthenticated(what)
@@ -261,6 +262,48 @@ async fn pass(State(guard): State<Guard>, mut request: Request, next: Next) -> R
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
     }
     answer
+}
+
+/// Answers the question of a browser whether another page may ask; never with credentials.
+fn preflight(request: &Request, origin: Option<&HeaderValue>) -> Option<Response> {
+    origin?;
+    let asked = request.headers();
+    if request.method() != Method::OPTIONS {
+        return None;
+    }
+    asked.get(header::ACCESS_CONTROL_REQUEST_METHOD)?;
+    let mut answer = StatusCode::NO_CONTENT.into_response();
+    let headers = answer.headers_mut();
+    let methods = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
+    if let Some(wanted) = asked.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
+    }
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+    Some(answer)
+}
+
+/// Sends a browser to the login page, which sends it back. The address is relative, since a proxy
+/// may serve Hearth below a path of its own, and the browser keeps what stands behind `#`.
+fn to_login(path: &str) -> Response {
+    let up = "../".repeat(path.matches('/').count().saturating_sub(1).min(16));
+    let place = [(header::LOCATION, format!("{up}login"))];
+    (StatusCode::SEE_OTHER, place, [(header::CACHE_CONTROL, "no-store")]).into_response()
+}
+
+fn answer_401(e: Error) -> Response {
+    let mut answer = e.into_response();
+    if answer.status() == StatusCode::UNAUTHORIZED {
+        ask_for_token(&mut answer);
+    } else {
+        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    answer
+}
+
+fn ask_for_token(answer: &mut Response) {
+    let value = HeaderValue::from_static("Bearer realm=\"hearth\"");
+    answer.headers_mut().insert(header::WWW_AUTHENTICATE, value);
 }
 
 fn bearer(value: &str) -> Option<&str> {
