@@ -1,43 +1,76 @@
-//! The store: named tables of keys and bytes. (In memory; the engines on disk and Redis follow.)
+//! The store: named tables of small values and durable outboxes, kept across crashes.
+//!
+//! Fed and read by every service that must remember something (policy, sessions, talks, mirrors).
+//! A change that was answered is on the disk (with Redis: acknowledged by it). It never knows what
+//! a value means, never grows beyond its bounds, and never overwrites a file that it cannot read.
+
+mod change;
+mod config;
+mod embedded;
+mod memory;
+mod outbox;
+mod records;
+mod redis;
+
+pub use change::{
+    BATCH_BYTES, BATCH_MAX, Bounds, Counts, KEY_MAX, NAME_MAX, Op, PAGE_BYTES, PAGE_MAX, VALUE_MAX,
+};
+pub use config::{Config, ENV};
+pub use outbox::Outbox;
 
 use crate::error::Error;
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use crate::tasks::Tasks;
+use change::{Change, Engine};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
-type Table = BTreeMap<String, (Vec<u8>, Option<Instant>)>;
+/// How often entries whose life has ended are removed.
+const SWEEP: Duration = Duration::from_secs(300);
 
-/// Keeps what must be remembered. Cloning it is cheap.
-#[derive(Clone, Default)]
+/// A handle to the store. Cloning it is cheap.
+#[derive(Clone)]
 pub struct Store {
-    tables: Arc<Mutex<BTreeMap<String, Table>>>,
+    engine: Arc<dyn Engine>,
 }
 
 impl Store {
-    /// Makes a store that forgets everything when the program ends.
+    /// Makes a store that lives in memory (at most 64 MB) and is gone with the process.
     pub fn memory() -> Store {
-        Store::default()
+        Store { engine: Arc::new(memory::Memory::default()) }
     }
 
-    fn with<T>(&self, table: &str, run: impl FnOnce(&mut Table) -> T) -> T {
-        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
-        let table = tables.entry(table.to_owned()).or_default();
-        table.retain(|_, (_, until)| until.is_none_or(|until| until > Instant::now()));
-        run(table)
-    }
-
-    /// Reads a value.
+    /// Opens the configured store: Redis when it has an address, else the file in `data_dir`.
     ///
     /// # Errors
-    /// None in memory.
+    /// Conflict when another process uses `data_dir`, Broken when the file or its directory cannot
+    /// be used, Invalid when the address of Redis is none. A Redis that is away is no error here.
+    pub async fn open(config: &Config, data_dir: &Path, tasks: &Tasks) -> Result<Store, Error> {
+        let engine: Arc<dyn Engine> = if config.redis_url.is_empty() {
+            Arc::new(embedded::Embedded::open(config, data_dir, tasks).await?)
+        } else {
+            Arc::new(redis::Redis::open(config, tasks)?)
+        };
+        let store = Store { engine };
+        store.sweep_now_and_then(tasks);
+        Ok(store)
+    }
+
+    /// Returns the value of an entry, or none when there is none or its life has ended.
+    ///
+    /// # Errors
+    /// Invalid for a table or key out of bounds; Offline or Timeout when the engine cannot be
+    /// reached now; Broken when the disk or the file is at fault.
     pub async fn get(&self, table: &str, key: &str) -> Result<Option<Vec<u8>>, Error> {
-        Ok(self.with(table, |t| t.get(key).map(|(value, _)| value.clone())))
+        change::check_key(table, key)?;
+        self.engine.get(table, key).await
     }
 
-    /// Writes a value, for `ttl` or for good.
+    /// Writes an entry that lives for `ttl`, or for ever.
     ///
     /// # Errors
-    /// None in memory.
+    /// As [`Store::get`]; Limit when the store or its disk is full. After any error but Invalid and
+    /// Limit the entry may or may not have been written.
     pub async fn put(
         &self,
         table: &str,
@@ -45,23 +78,24 @@ impl Store {
         value: &[u8],
         ttl: Option<Duration>,
     ) -> Result<(), Error> {
-        let until = ttl.map(|ttl| Instant::now() + ttl);
-        self.with(table, |t| t.insert(key.to_owned(), (value.to_vec(), until)));
-        Ok(())
+        let (table, key, value) = (table.to_owned(), key.to_owned(), value.to_vec());
+        self.change(Change::Batch(vec![Op::Put { table, key, value, ttl }])).await.map(drop)
     }
 
-    /// Removes a value; says whether there was one.
+    /// Removes an entry; false when there was none.
     ///
     /// # Errors
-    /// None in memory.
+    /// As [`Store::put`].
     pub async fn delete(&self, table: &str, key: &str) -> Result<bool, Error> {
-        Ok(self.with(table, |t| t.remove(key).is_some()))
+        Ok(self.change(Change::Batch(vec![Op::delete(table, key)])).await? == 1)
     }
 
-    /// Lists keys that begin with `prefix`, after `after`, in order.
+    /// Returns entries in the order of their keys' bytes: those that start with `prefix` and come
+    /// after the key `after`, at most `limit`, at most [`PAGE_MAX`], fewer when they are large.
+    /// Only an empty page is the end.
     ///
     /// # Errors
-    /// None in memory.
+    /// As [`Store::get`].
     pub async fn list(
         &self,
         table: &str,
@@ -69,17 +103,18 @@ impl Store {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<(String, Vec<u8>)>, Error> {
-        let fits = |key: &str| key.starts_with(prefix) && after.is_none_or(|after| key > after);
-        Ok(self.with(table, |t| {
-            let found = t.iter().filter(|(key, _)| fits(key)).take(limit);
-            found.map(|(key, (value, _))| (key.clone(), value.clone())).collect()
-        }))
+        change::check_name(table)?;
+        for part in [Some(prefix), after].into_iter().flatten().filter(|part| !part.is_empty()) {
+            change::check_key(table, part)?;
+        }
+        self.engine.list(table, prefix, after, limit.min(PAGE_MAX)).await
     }
 
-    /// Replaces `expected` by `new` if it still stands; says whether it did.
+    /// Writes `new` (`None` deletes) if the value is `expected` (`None`: there is no entry), in one
+    /// step; false when it was another. An entry with a lifetime keeps its end.
     ///
     /// # Errors
-    /// None in memory.
+    /// As [`Store::put`].
     pub async fn swap(
         &self,
         table: &str,
@@ -87,15 +122,67 @@ impl Store {
         expected: Option<&[u8]>,
         new: Option<&[u8]>,
     ) -> Result<bool, Error> {
-        Ok(self.with(table, |t| {
-            if t.get(key).map(|(value, _)| &value[..]) != expected {
-                return false;
+        let (table, key) = (table.to_owned(), key.to_owned());
+        let (expected, new) = (expected.map(<[u8]>::to_vec), new.map(<[u8]>::to_vec));
+        Ok(self.change(Change::Swap { table, key, expected, new }).await? == 1)
+    }
+
+    /// Does all operations, in order, or none of them: at most [`BATCH_MAX`] and [`BATCH_BYTES`].
+    ///
+    /// # Errors
+    /// As [`Store::put`].
+    pub async fn batch(&self, ops: Vec<Op>) -> Result<(), Error> {
+        if ops.is_empty() {
+            return Ok(());
+        }
+        self.change(Change::Batch(ops)).await.map(drop)
+    }
+
+    /// Returns the outbox `name`, which refuses messages beyond `bounds`.
+    ///
+    /// # Errors
+    /// Invalid for a name that is none.
+    pub fn outbox(&self, name: &str, bounds: Bounds) -> Result<Outbox, Error> {
+        Outbox::new(self.clone(), name, bounds)
+    }
+
+    /// Returns how much was written since the start, for metrics.
+    pub fn counts(&self) -> Counts {
+        self.engine.counts()
+    }
+
+    /// Removes what has come to the end of its life and returns how many endings it looked at. An
+    /// opened store does it by itself every 5 minutes; nobody reads such an entry before that.
+    ///
+    /// # Errors
+    /// As [`Store::put`].
+    pub async fn sweep(&self) -> Result<u64, Error> {
+        self.engine.sweep().await
+    }
+
+    fn sweep_now_and_then(&self, tasks: &Tasks) {
+        let engine = Arc::downgrade(&self.engine);
+        let stop = tasks.stopping();
+        tasks.job(async move {
+            loop {
+                tokio::select! {
+                    () = tokio::time::sleep(SWEEP) => {}
+                    () = stop.cancelled() => return,
+                }
+                let Some(engine) = engine.upgrade() else { return };
+                if let Err(e) = engine.sweep().await {
+                    log::debug!("what has ended stays in the store for now: {e}");
+                }
             }
-            match new {
-                Some(new) => t.insert(key.to_owned(), (new.to_vec(), None)),
-                None => t.remove(key),
-            };
-            true
-        }))
+        });
+    }
+
+    fn engine(&self) -> &dyn Engine {
+        &*self.engine
+    }
+
+    async fn change(&self, change: Change) -> Result<u64, Error> {
+        change.check()?;
+        self.engine.change(change).await
     }
 }

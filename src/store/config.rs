@@ -1,0 +1,28 @@
+//! Settings of the store: where it keeps things, and how much.
+
+use crate::config::{Env, Form, JsonSchema, Secret};
+use serde::{Deserialize, Serialize};
+
+/// Environment variables of the store.
+pub const ENV: &[Env] = &[Env::new("REDIS_URL", "store.redis_url", Form::Secret)];
+
+/// Section `[store]`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Address of a Redis server that keeps everything instead of the embedded store, such as
+    /// `redis://:password@host:6379/0` or `unix:///run/redis.sock`. Empty: the embedded store in
+    /// `DATA_DIR`.
+    pub redis_url: Secret,
+    /// First part of every key in Redis, so that several programs can share one server.
+    pub redis_prefix: String,
+    /// Most that the embedded store may hold, in MB. When it is full, writing fails and deleting
+    /// still works.
+    pub max_mb: u64,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config { redis_url: Secret::default(), redis_prefix: "hearth".into(), max_mb: 512 }
+    }
+}
