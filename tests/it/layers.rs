@@ -12,6 +12,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("axum", &["http"]),
     ("base64", &["mcp"]),
     ("bytes", &["http", "mcp"]),
+    ("dotenvy", &["app"]),
     ("env_logger", &["app"]),
     ("flate2", &["web"]),
     ("futures_util", &["*"]),
