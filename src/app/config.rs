@@ -3,7 +3,11 @@
 use crate::app::cli::Options;
 use crate::config::{Env, Form, JsonSchema, Settings, Sources, reference as section};
 use crate::error::Error;
-use crate::{home, http, mcp, policy, store};
+use crate::home;
+use crate::http;
+use crate::mcp;
+use crate::policy;
+use crate::store;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
