@@ -25,7 +25,8 @@ ctl.hw {
 ";
 
 pub(super) fn embed() -> Result<(), Error> {
-    let bad = |e: std::io::Error| Error::broken("cannot hand alsa-lib its configuration").because(e);
+    let bad =
+        |e: std::io::Error| Error::broken("cannot hand alsa-lib its configuration").because(e);
     let fd = nix::sys::memfd::memfd_create(c"alsa.conf", nix::sys::memfd::MFdFlags::empty())
         .map_err(|e| bad(e.into()))?;
     let mut file = std::fs::File::from(fd);
