@@ -80,7 +80,7 @@ fn features(kind: &Kind) -> Option<i64> {
         Kind::Alarm => bit::ALARM,
         Kind::Player => bit::PLAYER,
         Kind::Vacuum => bit::VACUUM,
-        Kind::Fan(presets) if presets.is_empty() => bit::FAN_SPEED | bit::FAN_POWER,
+        Kind::Fan([]) => bit::FAN_SPEED | bit::FAN_POWER,
         Kind::Fan(_) => bit::FAN_SPEED | bit::FAN_PRESET | bit::FAN_POWER,
         Kind::Weather => bit::FORECAST,
         Kind::List(_) => bit::LIST,

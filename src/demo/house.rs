@@ -83,7 +83,7 @@ impl House {
 
     /// A synthetic entity: three sensors to one switch.
     fn extra(&mut self, number: usize) -> Entity {
-        let is_switch = number % 4 == 3;
+        let is_switch = (number + 1).is_multiple_of(4);
         let (domain, state) = if is_switch { ("switch", "off") } else { ("sensor", "20.0") };
         let mut pairs: Vec<(&'static str, Val)> = Vec::with_capacity(4);
         if !is_switch {

@@ -32,7 +32,7 @@ enum Subscription {
     /// Events of this name, or all.
     Events(Option<String>),
     /// A template and what it came to last.
-    Template(Box<Map<String, Value>>, Option<Rendered>),
+    Template(Box<Map<String, Value>>, Box<Rendered>),
 }
 
 /// The text was no JSON: Home Assistant closes the connection then.
@@ -169,9 +169,9 @@ impl Session {
         house: &House,
     ) -> Result<Vec<String>, Refusal> {
         let mut out = vec![wire::result(id, "null")];
-        let rendered = render(message, house, &mut out, id);
-        if rendered.is_some() {
-            self.subscribe(id, Subscription::Template(Box::new(message.clone()), rendered))?;
+        if let Some(rendered) = render(message, house, &mut out, id) {
+            let template = Subscription::Template(Box::new(message.clone()), Box::new(rendered));
+            self.subscribe(id, template)?;
         }
         Ok(out)
     }
@@ -181,26 +181,25 @@ impl Session {
         let mut out = Vec::new();
         for (id, subscription) in &mut self.subscriptions {
             match (subscription, happening) {
-                (Subscription::Entities(ids), Happening::Changed { old, new }) => {
-                    if ids.as_ref().is_none_or(|ids| ids.contains(&*new.id)) {
-                        out.push(wire::event(*id, &wire::changed(old, new)));
-                    }
+                (Subscription::Entities(ids), Happening::Changed { old, new })
+                    if ids.as_ref().is_none_or(|ids| ids.contains(&*new.id)) =>
+                {
+                    out.push(wire::event(*id, &wire::changed(old, new)));
                 }
-                (Subscription::Events(name), _) => {
-                    if name.as_ref().is_none_or(|name| name == wire::event_name(happening)) {
-                        out.push(wire::event(*id, &wire::happened(happening)));
-                    }
+                (Subscription::Events(name), _)
+                    if name.as_ref().is_none_or(|name| name == wire::event_name(happening)) =>
+                {
+                    out.push(wire::event(*id, &wire::happened(happening)));
                 }
-                (Subscription::Template(message, last), Happening::Changed { new, .. }) => {
-                    if last.as_ref().is_some_and(|last| last.listens_to(&new.id)) {
-                        let mut told = Vec::new();
-                        let now = render(message, house, &mut told, *id);
-                        let is_news =
-                            now.as_ref().map(|r| &r.result) != last.as_ref().map(|r| &r.result);
-                        if is_news {
+                (Subscription::Template(message, last), Happening::Changed { new, .. })
+                    if last.listens_to(&new.id) =>
+                {
+                    let mut told = Vec::new();
+                    if let Some(now) = render(message, house, &mut told, *id) {
+                        if now.result != last.result {
                             out.extend(told);
                         }
-                        *last = now.or(last.take());
+                        **last = now;
                     }
                 }
                 _ => {}

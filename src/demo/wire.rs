@@ -19,7 +19,7 @@ pub(crate) fn result(id: i64, result: &str) -> String {
 /// The bad answer to message `id`; null when the message had none.
 pub(crate) fn refusal(id: Option<i64>, refusal: &Refusal) -> String {
     let mut error = json!({ "code": refusal.code, "message": refusal.message });
-    if let Some((key, placeholders, domain)) = &refusal.translation {
+    if let Some((key, placeholders, domain)) = refusal.translation.as_deref() {
         error["translation_key"] = (*key).into();
         error["translation_placeholders"] = placeholders.clone();
         error["translation_domain"] = (*domain).into();

@@ -45,7 +45,7 @@ pub(crate) struct Refusal {
     pub(crate) code: &'static str,
     pub(crate) message: String,
     /// Key, placeholders and domain of the translated text, where there is one.
-    pub(crate) translation: Option<(&'static str, Value, &'static str)>,
+    pub(crate) translation: Option<Box<(&'static str, Value, &'static str)>>,
 }
 
 impl Refusal {
@@ -63,7 +63,7 @@ impl Refusal {
         Refusal {
             code: "service_validation_error",
             message: format!("Validation error: {message}"),
-            translation: Some((key, placeholders, domain)),
+            translation: Some(Box::new((key, placeholders, domain))),
         }
     }
 
@@ -72,11 +72,11 @@ impl Refusal {
         Refusal {
             code: "not_found",
             message: format!("Service {domain}.{service} not found."),
-            translation: Some((
+            translation: Some(Box::new((
                 "service_not_found",
                 json!({ "domain": domain, "service": service }),
                 "homeassistant",
-            )),
+            ))),
         }
     }
 }
