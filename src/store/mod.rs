@@ -39,7 +39,8 @@ mod records;
 mod redis;
 
 pub use change::{
-    BATCH_BYTES, BATCH_MAX, Bounds, Counts, KEY_MAX, NAME_MAX, Op, PAGE_BYTES, PAGE_MAX, VALUE_MAX,
+    BATCH_BYTES, BATCH_MAX, Bounds, Counts, KEY_MAX, NAME_MAX, Op, PAGE_BYTES, PAGE_MAX, TTL_MAX,
+    VALUE_MAX,
 };
 pub use config::{Config, ENV};
 pub use outbox::Outbox;
