@@ -6,6 +6,8 @@
 
 mod backend;
 mod files;
+#[cfg(test)]
+mod power;
 mod writer;
 
 use crate::error::Error;
