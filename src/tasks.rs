@@ -352,7 +352,9 @@ mod tests {
         let counted = runs.clone();
         tasks.spawn("frail", move |_| {
             let n = counted.fetch_add(1, Ordering::SeqCst);
-            async move { if n.is_multiple_of(2) { panic!("odd one") } else { Err(Error::broken("even one")) } }
+            async move {
+                if n.is_multiple_of(2) { panic!("odd one") } else { Err(Error::broken("even one")) }
+            }
         });
         let mut bus = tasks.shared.events.read();
         while tasks.is_healthy() {

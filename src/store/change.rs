@@ -174,7 +174,7 @@ fn check_value(value: &[u8]) -> Result<(), Error> {
 
 /// Time as the store counts it: milliseconds since 1970.
 pub(super) fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| millis(d))
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis)
 }
 
 /// A duration in whole milliseconds.
