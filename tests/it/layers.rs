@@ -15,7 +15,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("env_logger", &["app"]),
     ("flate2", &["web"]),
     ("futures_util", &["*"]),
-    ("getrandom", &["mcp", "policy"]),
+    ("getrandom", &["http", "mcp", "policy"]),
     ("http", &["http", "mcp"]),
     ("http_body", &["http", "mcp"]),
     ("http_body_util", &["http", "mcp"]),
@@ -46,6 +46,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("tower", &["http", "mcp"]),
     ("tower_http", &["http"]),
     ("ureq", &["http"]),
+    ("webpki_roots", &["http"]),
 ];
 
 /// Words of services that the faces below them must not know.

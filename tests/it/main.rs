@@ -9,6 +9,7 @@
 )]
 
 mod demo;
+mod dependencies;
 mod home;
 mod http;
 mod layers;

@@ -1,9 +1,9 @@
-//! The page's session cookie.
+//! The page's session cookie. `web` sets and clears it; here it is read.
 
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, header};
 
 /// Its name.
-pub const COOKIE: &str = "hearth_page";
+pub const COOKIE: &str = "hearth_session";
 
 /// Makes the header `Set-Cookie` for a fresh session. `https` says whether the client came by it
 /// ([`crate::http::guard::Client::is_https`]). `None` when the value cannot stand in a cookie.
@@ -24,7 +24,7 @@ pub fn clear_cookie() -> HeaderValue {
 }
 
 /// Returns the session of a request.
-pub(super) fn read(headers: &HeaderMap) -> Option<&str> {
+pub fn session_cookie(headers: &HeaderMap) -> Option<&str> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
     pairs.find(|(name, _)| name.trim() == COOKIE).map(|(_, value)| value.trim())
@@ -33,16 +33,13 @@ pub(super) fn read(headers: &HeaderMap) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::http::HeaderValue;
 
     #[test]
-    fn a_cookie_is_read_back_from_among_others() {
-        let set = set_cookie("abc-123", true).unwrap();
-        let text = set.to_str().unwrap();
-        assert!(text.contains("HttpOnly") && text.contains("SameSite=Strict"));
-        assert!(text.ends_with("; Secure"));
+    fn the_session_is_read_from_among_other_cookies() {
         let mut headers = HeaderMap::new();
         headers.append(header::COOKIE, HeaderValue::from_static("x=1; hearth_page=abc-123; y=2"));
-        assert_eq!(read(&headers), Some("abc-123"));
+        assert_eq!(session_cookie(&headers), Some("abc-123"));
         assert!(clear_cookie().to_str().unwrap().starts_with(COOKIE));
         assert_eq!(set_cookie("a;b", false), None);
     }

@@ -4,6 +4,7 @@
 //! and, unless its path is [`PUBLIC`] and it came without a token, a [`Caller`] among its extensions.
 //! It asks `policy` whose token it is and decides nothing about what the caller may do.
 
+mod answer;
 mod client;
 mod cookie;
 mod name;
@@ -12,11 +13,12 @@ mod rate;
 mod wrong;
 
 pub use client::{Client, Net};
-pub use cookie::{COOKIE, clear_cookie, set_cookie};
+pub use cookie::{COOKIE, clear_cookie, session_cookie, set_cookie};
 pub use public::{PUBLIC, Public};
 
 use crate::error::Error;
 use crate::http::answer::refusal;
+use crate::http::guard::answer::{Refusal, preflight, sign_in, unauthenticated};
 use crate::http::serve::Peer;
 use crate::http::{Config, Counters, Reason};
 use crate::policy::{Caller, Policy, Via};
@@ -24,7 +26,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -40,11 +42,6 @@ const TOKEN_NAMES: &[&str] = &[
     "bearer",
     "authorization",
 ];
-
-/// What a browser sees that has no session; it moves on to the login page by itself.
-const SIGN_IN: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
-    <meta http-equiv=\"refresh\" content=\"0; url=/login\"><title>Hearth</title>\
-    <p><a href=\"/login\">Sign in to Hearth</a></p></html>";
 
 /// The door. Cloning it is cheap; all clones share their counts.
 #[derive(Clone)]
@@ -69,6 +66,8 @@ struct Passed {
     origin: Option<HeaderValue>,
     /// The answer to a preflight request: no route sees it.
     preflight: Option<Response>,
+    /// Who hands in a token, when the route is one that takes them: its 401 is a wrong token.
+    hands_in: Option<IpAddr>,
 }
 
 impl Guard {
@@ -105,51 +104,59 @@ impl Guard {
         self.shared.names.add(name);
     }
 
-    /// Returns whose token this is. For a login form: counts wrong tokens like the door itself.
-    ///
-    /// # Errors
-    /// Limit while the client has to wait, Unauthenticated for a wrong token.
-    pub fn try_token(&self, client: &Client, secret: &str, via: Via) -> Result<Caller, Error> {
-        let now = Instant::now();
-        if let Err(wait) = lock(&self.shared.wrong).may_try(client.address, secret, now) {
-            self.shared.counters.refuse(Reason::RateLimit, client.address);
-            let seconds = wait.as_secs() + 1;
-            let what = format!("too many wrong tokens from here; wait {seconds} s and try again");
-            return Err(Error::limit(what));
-        }
-        match self.shared.policy.caller_of_token(secret, via) {
+    /// Returns whose token this is.
+    fn try_token(&self, client: &Client, secret: &str) -> Result<Caller, Refusal> {
+        self.may_try(client, secret)?;
+        match self.shared.policy.caller_of_token(secret, Via::Http) {
             Some(caller) => {
-                lock(&self.shared.wrong).worked(client.address, secret, now);
+                lock(&self.shared.wrong).worked(client.address, secret, Instant::now());
                 Ok(caller)
             }
             None => {
-                lock(&self.shared.wrong).failed(client.address, now);
-                self.shared.counters.refuse(Reason::WrongToken, client.address);
+                self.wrong_token(client.address);
                 let what = "this token is not known (any more); `hearth token new` makes one";
-                Err(Error::unauthenticated(what))
+                Err(unauthenticated(what).into())
             }
         }
     }
 
+    /// Whether a client that sent wrong tokens may try again already.
+    fn may_try(&self, client: &Client, secret: &str) -> Result<(), Refusal> {
+        let may = lock(&self.shared.wrong).may_try(client.address, secret, Instant::now());
+        may.map_err(|wait| {
+            self.shared.counters.refuse(Reason::RateLimit, client.address);
+            let seconds = wait.as_secs() + 1;
+            let what = format!("too many wrong tokens from here; wait {seconds} s and try again");
+            let mut answer = Error::limit(what).into_response();
+            answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            answer.into()
+        })
+    }
+
+    fn wrong_token(&self, address: IpAddr) {
+        lock(&self.shared.wrong).failed(address, Instant::now());
+        self.shared.counters.refuse(Reason::WrongToken, address);
+    }
+
     /// Decides about a request and notes on it who calls.
-    fn admit(&self, request: &mut Request) -> Result<Passed, Response> {
+    fn admit(&self, request: &mut Request) -> Result<Passed, Refusal> {
         let shared = &self.shared;
         let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
         // Only requests made inside this program have no peer.
         let peer = peer.unwrap_or(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0));
         let client = Client::read(peer, request.headers(), &shared.proxies);
         if !lock(&shared.addresses).take(client.address, Instant::now()) {
-            return Err(self.too_often(&client));
+            return Err(self.too_often(&client).into());
         }
         let host = shared.names.host(request).map_err(|e| {
             shared.counters.refuse(Reason::WrongHost, client.address);
-            refusal(e.0, "refused", &e.1)
+            Refusal::from(refusal(e.0, "refused", &e.1))
         })?;
         if has_token_in_query(request.uri().query().unwrap_or("")) {
             shared.counters.refuse(Reason::TokenInUrl, client.address);
             let text =
                 "a token in the address ends up in logs: send it as 'Authorization: Bearer …'";
-            return Err(refusal(StatusCode::BAD_REQUEST, "invalid", text));
+            return Err(refusal(StatusCode::BAD_REQUEST, "invalid", text).into());
         }
         let is_public = public::is_public(request.method(), request.uri().path());
         let origin = request.headers().get(header::ORIGIN).cloned();
@@ -158,25 +165,29 @@ impl Guard {
         if !from.may_ask(readable) {
             shared.counters.refuse(Reason::WrongOrigin, client.address);
             let text = "pages of this origin may not use Hearth; see http.origins";
-            return Err(refusal(StatusCode::FORBIDDEN, "refused", text));
+            return Err(refusal(StatusCode::FORBIDDEN, "refused", text).into());
         }
         let origin = origin.filter(|_| from.is_other());
         if let Some(preflight) = preflight(request, origin.as_ref()) {
-            return Ok(Passed { origin, preflight: Some(preflight) });
+            return Ok(Passed { origin, preflight: Some(preflight), hands_in: None });
         }
         let caller = self.caller(request, &client, from.is_same())?;
         match &caller {
             Some(caller) if !lock(&shared.tokens).take(caller.token, Instant::now()) => {
-                return Err(self.too_often(&client));
+                return Err(self.too_often(&client).into());
             }
-            None if !is_public => return Err(self.unknown(request, &client)),
+            None if !is_public => return Err(self.unknown(request, &client).into()),
             _ => {}
         }
         if let Some(caller) = caller {
             request.extensions_mut().insert(caller);
         }
+        let hands_in = is_public && !is_safe(request.method());
+        if hands_in {
+            self.may_try(&client, "")?;
+        }
         request.extensions_mut().insert(client);
-        Ok(Passed { origin, preflight: None })
+        Ok(Passed { origin, preflight: None, hands_in: hands_in.then_some(client.address) })
     }
 
     /// Returns who calls; `None` when the request does not say.
@@ -185,13 +196,14 @@ impl Guard {
         request: &Request,
         client: &Client,
         same_origin: bool,
-    ) -> Result<Option<Caller>, Response> {
+    ) -> Result<Option<Caller>, Refusal> {
         let headers = request.headers();
         if let Some(value) = headers.get(header::AUTHORIZATION) {
             let secret = value.to_str().ok().and_then(bearer).unwrap_or("");
-            return self.try_token(client, secret, Via::Http).map(Some).map_err(answer_401);
+            return self.try_token(client, secret).map(Some);
         }
-        let page = cookie::read(headers).and_then(|c| self.shared.policy.caller_of_page(c));
+        let page =
+            cookie::session_cookie(headers).and_then(|c| self.shared.policy.caller_of_page(c));
         if let Some(caller) = page {
             // SameSite holds back other sites, but not other ports of this machine.
             if is_safe(request.method()) || same_origin {
@@ -199,7 +211,7 @@ impl Guard {
             }
             self.shared.counters.refuse(Reason::WrongOrigin, client.address);
             let text = "a page's own session only changes things from Hearth's own page";
-            return Err(refusal(StatusCode::FORBIDDEN, "refused", text));
+            return Err(refusal(StatusCode::FORBIDDEN, "refused", text).into());
         }
         let is_open = self.shared.open_loopback && client.is_loopback;
         Ok(is_open.then(|| self.shared.policy.local(Via::Http)))
@@ -217,12 +229,10 @@ impl Guard {
         self.shared.counters.refuse(Reason::NoToken, client.address);
         let accept = request.headers().get(header::ACCEPT).and_then(|v| v.to_str().ok());
         if request.method() == Method::GET && accept.is_some_and(|a| a.contains("text/html")) {
-            let mut answer = (StatusCode::UNAUTHORIZED, Html(SIGN_IN)).into_response();
-            ask_for_token(&mut answer);
-            return answer;
+            return to_login(request.uri().path());
         }
         let what = "this needs a token: send it as 'Authorization: Bearer …'";
-        answer_401(Error::unauthenticated(what))
+        unauthenticated(what)
     }
 }
 
@@ -233,12 +243,17 @@ async fn pass(State(guard): State<Guard>, mut request: Request, next: Next) -> R
     }
     let passed = match guard.admit(&mut request) {
         Ok(passed) => passed,
-        Err(refusal) => return refusal,
+        Err(Refusal(answer)) => return *answer,
     };
     let mut answer = match passed.preflight {
         Some(preflight) => preflight,
         None => next.run(request).await,
     };
+    if let Some(address) = passed.hands_in
+        && answer.status() == StatusCode::UNAUTHORIZED
+    {
+        guard.wrong_token(address);
+    }
     if let Some(origin) = passed.origin {
         let headers = answer.headers_mut();
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
@@ -266,6 +281,14 @@ fn preflight(request: &Request, origin: Option<&HeaderValue>) -> Option<Response
     }
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     Some(answer)
+}
+
+/// Sends a browser to the login page, which sends it back. The address is relative, since a proxy
+/// may serve Hearth below a path of its own, and the browser keeps what stands behind `#`.
+fn to_login(path: &str) -> Response {
+    let up = "../".repeat(path.matches('/').count().saturating_sub(1).min(16));
+    let place = [(header::LOCATION, format!("{up}login"))];
+    (StatusCode::SEE_OTHER, place, [(header::CACHE_CONTROL, "no-store")]).into_response()
 }
 
 fn answer_401(e: Error) -> Response {

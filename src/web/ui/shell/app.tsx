@@ -149,7 +149,7 @@ export function App() {
         {text.skip}
       </a>
       {known.value?.demo && (
-        <div class="demo" role="note">
+        <div class="demo">
           {text.demo}
         </div>
       )}
@@ -163,9 +163,12 @@ export function App() {
           <Brand />
           <Tabs />
           <div class="rail-foot">
-            <Who />
+            <LinkMark />
             <div class="row">
-              <Buttons />
+              <Who />
+              <div>
+                <Buttons />
+              </div>
             </div>
           </div>
         </div>
@@ -184,7 +187,7 @@ export function App() {
   );
 }
 
-export function LinkMark() {
+function LinkMark() {
   const now = link.value;
   return (
     <span class="link" data-link={now} role="status">
