@@ -7,15 +7,15 @@
 //! never answers a path without one unless [`guard::PUBLIC`] lists it.
 
 pub mod answer;
-//pub mod ask;
+pub mod ask;
 mod config;
-//pub mod control;
+pub mod control;
 mod counters;
 pub mod guard;
-//pub mod mdns;
+pub mod mdns;
 pub mod serve;
 pub mod sse;
-//pub mod tls;
+pub mod tls;
 
 pub use axum::Extension;
 pub use axum::Json;

@@ -252,7 +252,7 @@ impl ServerHandler for Server {
     ) -> Result<ReadResourceResponse, ErrorData> {
         let caller = self.caller(&cx.extensions)?;
         let contents = lists::read(&self.mcp.toolbox, &caller, &self.profile, &request.uri).await;
-        let contents = contents.map_err(|e| wire::protocol_error(&e))?;
+        let contents = contents.map_err(|e| wire::unread(&e, &request.uri, is_stateless(&cx)))?;
         Ok(ReadResourceResult::new(vec![wire::contents(&request.uri, contents)]).into())
     }
 

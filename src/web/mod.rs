@@ -20,6 +20,7 @@ pub use meter::{Gather, Meter};
 
 use crate::error::Error;
 use crate::events::Events;
+use crate::http::guard::Guard;
 use crate::http::{Counters, Extension, Router, get, post};
 use crate::policy::{Caller, Policy};
 use crate::tasks::Tasks;
@@ -71,6 +72,8 @@ pub struct Parts {
     pub pages: Vec<Page>,
     /// Returns the newest lines of the log, oldest first.
     pub log: Arc<dyn Fn() -> Vec<Line> + Send + Sync>,
+    /// The door in front of the routes; login tries tokens there, so that its wrong ones count.
+    pub guard: Guard,
     /// What the listeners count.
     pub counters: Counters,
     /// What `/metrics` asks besides what web knows itself.

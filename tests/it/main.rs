@@ -9,6 +9,8 @@
 )]
 
 mod demo;
+mod dependencies;
+mod harness;
 mod home;
 mod http;
 mod layers;

@@ -24,7 +24,7 @@ pub fn clear_cookie() -> HeaderValue {
 }
 
 /// Returns the session of a request.
-pub(super) fn read(headers: &HeaderMap) -> Option<&str> {
+pub fn session_cookie(headers: &HeaderMap) -> Option<&str> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
     pairs.find(|(name, _)| name.trim() == COOKIE).map(|(_, value)| value.trim())
@@ -42,7 +42,7 @@ mod tests {
         assert!(text.ends_with("; Secure"));
         let mut headers = HeaderMap::new();
         headers.append(header::COOKIE, HeaderValue::from_static("x=1; hearth_page=abc-123; y=2"));
-        assert_eq!(read(&headers), Some("abc-123"));
+        assert_eq!(session_cookie(&headers), Some("abc-123"));
         assert!(clear_cookie().to_str().unwrap().starts_with(COOKIE));
         assert_eq!(set_cookie("a;b", false), None);
     }

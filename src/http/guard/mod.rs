@@ -12,7 +12,7 @@ mod rate;
 mod wrong;
 
 pub use client::{Client, Net};
-pub use cookie::{COOKIE, clear_cookie, set_cookie};
+pub use cookie::{COOKIE, clear_cookie, session_cookie, set_cookie};
 pub use public::{PUBLIC, Public};
 
 use crate::error::Error;
@@ -24,7 +24,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -41,11 +41,6 @@ const TOKEN_NAMES: &[&str] = &[
     "authorization",
 ];
 
-/// What a browser sees that has no session; it moves on to the login page by itself.
-const SIGN_IN: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
-    <meta http-equiv=\"refresh\" content=\"0; url=/login\"><title>Hearth</title>\
-    <p><a href=\"/login\">Sign in to Hearth</a></p></html>";
-
 /// The door. Cloning it is cheap; all clones share their counts.
 #[derive(Clone)]
 pub struct Guard {
@@ -61,6 +56,15 @@ struct Shared {
     addresses: Mutex<rate::Buckets<IpAddr>>,
     tokens: Mutex<rate::Buckets<u64>>,
     wrong: Mutex<wrong::Wrong>,
+}
+
+/// The answer to a request that may not pass.
+struct Refusal(Box<Response>);
+
+impl From<Response> for Refusal {
+    fn from(answer: Response) -> Refusal {
+        Refusal(Box::new(answer))
+    }
 }
 
 /// What `admit` found out about a request that may pass.
@@ -132,24 +136,24 @@ impl Guard {
     }
 
     /// Decides about a request and notes on it who calls.
-    fn admit(&self, request: &mut Request) -> Result<Passed, Response> {
+    fn admit(&self, request: &mut Request) -> Result<Passed, Refusal> {
         let shared = &self.shared;
         let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
         // Only requests made inside this program have no peer.
         let peer = peer.unwrap_or(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0));
         let client = Client::read(peer, request.headers(), &shared.proxies);
         if !lock(&shared.addresses).take(client.address, Instant::now()) {
-            return Err(self.too_often(&client));
+            return Err(self.too_often(&client).into());
         }
         let host = shared.names.host(request).map_err(|e| {
             shared.counters.refuse(Reason::WrongHost, client.address);
-            refusal(e.0, "refused", &e.1)
+            Refusal::from(refusal(e.0, "refused", &e.1))
         })?;
         if has_token_in_query(request.uri().query().unwrap_or("")) {
             shared.counters.refuse(Reason::TokenInUrl, client.address);
             let text =
                 "a token in the address ends up in logs: send it as 'Authorization: Bearer …'";
-            return Err(refusal(StatusCode::BAD_REQUEST, "invalid", text));
+            return Err(refusal(StatusCode::BAD_REQUEST, "invalid", text).into());
         }
         let is_public = public::is_public(request.method(), request.uri().path());
         let origin = request.headers().get(header::ORIGIN).cloned();
@@ -158,7 +162,7 @@ impl Guard {
         if !from.may_ask(readable) {
             shared.counters.refuse(Reason::WrongOrigin, client.address);
             let text = "pages of this origin may not use Hearth; see http.origins";
-            return Err(refusal(StatusCode::FORBIDDEN, "refused", text));
+            return Err(refusal(StatusCode::FORBIDDEN, "refused", text).into());
         }
         let origin = origin.filter(|_| from.is_other());
         if let Some(preflight) = preflight(request, origin.as_ref()) {
@@ -167,9 +171,9 @@ impl Guard {
         let caller = self.caller(request, &client, from.is_same())?;
         match &caller {
             Some(caller) if !lock(&shared.tokens).take(caller.token, Instant::now()) => {
-                return Err(self.too_often(&client));
+                return Err(self.too_often(&client).into());
             }
-            None if !is_public => return Err(self.unknown(request, &client)),
+            None if !is_public => return Err(self.unknown(request, &client).into()),
             _ => {}
         }
         if let Some(caller) = caller {
@@ -185,13 +189,17 @@ impl Guard {
         request: &Request,
         client: &Client,
         same_origin: bool,
-    ) -> Result<Option<Caller>, Response> {
+    ) -> Result<Option<Caller>, Refusal> {
         let headers = request.headers();
         if let Some(value) = headers.get(header::AUTHORIZATION) {
             let secret = value.to_str().ok().and_then(bearer).unwrap_or("");
-            return self.try_token(client, secret, Via::Http).map(Some).map_err(answer_401);
+            return self
+                .try_token(client, secret, Via::Http)
+                .map(Some)
+                .map_err(|e| answer_401(e).into());
         }
-        let page = cookie::read(headers).and_then(|c| self.shared.policy.caller_of_page(c));
+        let page =
+            cookie::session_cookie(headers).and_then(|c| self.shared.policy.caller_of_page(c));
         if let Some(caller) = page {
             // SameSite holds back other sites, but not other ports of this machine.
             if is_safe(request.method()) || same_origin {
@@ -199,7 +207,7 @@ impl Guard {
             }
             self.shared.counters.refuse(Reason::WrongOrigin, client.address);
             let text = "a page's own session only changes things from Hearth's own page";
-            return Err(refusal(StatusCode::FORBIDDEN, "refused", text));
+            return Err(refusal(StatusCode::FORBIDDEN, "refused", text).into());
         }
         let is_open = self.shared.open_loopback && client.is_loopback;
         Ok(is_open.then(|| self.shared.policy.local(Via::Http)))
@@ -217,9 +225,7 @@ impl Guard {
         self.shared.counters.refuse(Reason::NoToken, client.address);
         let accept = request.headers().get(header::ACCEPT).and_then(|v| v.to_str().ok());
         if request.method() == Method::GET && accept.is_some_and(|a| a.contains("text/html")) {
-            let mut answer = (StatusCode::UNAUTHORIZED, Html(SIGN_IN)).into_response();
-            ask_for_token(&mut answer);
-            return answer;
+            return to_login(request.uri().path());
         }
         let what = "this needs a token: send it as 'Authorization: Bearer …'";
         answer_401(Error::unauthenticated(what))
@@ -233,7 +239,7 @@ async fn pass(State(guard): State<Guard>, mut request: Request, next: Next) -> R
     }
     let passed = match guard.admit(&mut request) {
         Ok(passed) => passed,
-        Err(refusal) => return refusal,
+        Err(Refusal(answer)) => return *answer,
     };
     let mut answer = match passed.preflight {
         Some(preflight) => preflight,
@@ -266,6 +272,14 @@ fn preflight(request: &Request, origin: Option<&HeaderValue>) -> Option<Response
     }
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     Some(answer)
+}
+
+/// Sends a browser to the login page, which sends it back. The address is relative, since a proxy
+/// may serve Hearth below a path of its own, and the browser keeps what stands behind `#`.
+fn to_login(path: &str) -> Response {
+    let up = "../".repeat(path.matches('/').count().saturating_sub(1).min(16));
+    let place = [(header::LOCATION, format!("{up}login"))];
+    (StatusCode::SEE_OTHER, place, [(header::CACHE_CONTROL, "no-store")]).into_response()
 }
 
 fn answer_401(e: Error) -> Response {
