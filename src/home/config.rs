@@ -106,6 +106,11 @@ pub(crate) struct Address {
 }
 
 impl Config {
+    /// Whether there is a house to connect to.
+    pub fn is_configured(&self) -> bool {
+        !self.token.is_empty() || !self.houses.is_empty()
+    }
+
     /// Returns every house, the first one first.
     ///
     /// # Errors

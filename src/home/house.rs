@@ -10,7 +10,7 @@ use crate::home::text;
 use crate::tasks::{State, Status};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -29,6 +29,8 @@ pub(crate) struct House {
     about: RwLock<About>,
     stand: Mutex<Stand>,
     was_connected: AtomicBool,
+    changes: AtomicU64,
+    connections: AtomicU64,
     events: Events,
     status: Status,
 }
@@ -73,6 +75,8 @@ impl House {
             }),
             stand: Mutex::new(Stand::Unknown),
             was_connected: AtomicBool::new(false),
+            changes: AtomicU64::new(0),
+            connections: AtomicU64::new(0),
             events: events.clone(),
             status,
             name,
@@ -157,6 +161,7 @@ impl House {
     pub(crate) fn connected(&self) {
         *self.stand() = Stand::Fresh;
         self.was_connected.store(true, Ordering::Release);
+        self.connections.fetch_add(1, Ordering::Relaxed);
         self.status.up();
         let (count, left_out) = {
             let cache = self.cache();
@@ -202,7 +207,14 @@ impl House {
 
     /// Publishes an entity's change.
     pub(crate) fn tell_entity(&self, change: events::Entity) {
+        self.changes.fetch_add(1, Ordering::Relaxed);
         self.events.publish(Event::Entity(change));
+    }
+
+    /// Returns how many changes were told and how often it was connected.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        (read(&self.changes), read(&self.connections))
     }
 
     fn tell_house(&self, change: HouseChange) {

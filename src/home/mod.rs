@@ -16,6 +16,7 @@ mod house;
 mod overview;
 mod prompts;
 mod resources;
+mod routes;
 mod select;
 mod template;
 mod text;
@@ -27,12 +28,14 @@ pub use config::{Config, ENV, HouseConfig};
 pub use feed::dial::{Reach, Resolve};
 pub use prompts::prompts;
 pub use resources::resources;
+pub use routes::routes;
 pub use tools::tools;
 
 use crate::error::Error;
 use crate::events::Events;
 use crate::policy::{Caller, EntityScope, Policy};
 use crate::tasks::{Tasks, Whose};
+use crate::web;
 use house::House;
 use select::Sight;
 use std::sync::Arc;
@@ -140,4 +143,55 @@ impl Home {
     fn sight<'a>(&'a self, caller: &'a Caller) -> Sight<'a> {
         Sight { scope: &caller.grant.entities, house: &self.shared.hidden }
     }
+}
+
+/// Returns the page of the houses.
+pub fn page(home: &Home) -> web::Page {
+    let home = home.clone();
+    let summary = move |caller: &Caller| -> String {
+        let sentence = |house: &Arc<House>| {
+            if !house.is_fresh() {
+                return house.link.away().to_string();
+            }
+            let cache = house.cache();
+            let sight = home.sight(caller);
+            let all = sight.iter(&cache).count();
+            let on = sight.iter(&cache).filter(|(id, e)| overview::is_active(id, e)).count();
+            format!("{all} entities, {on} of them on or open")
+        };
+        home.houses().iter().map(sentence).collect::<Vec<_>>().join("; ")
+    };
+    web::Page {
+        name: "home",
+        title: "Home",
+        events: &["entity", "house"],
+        summary: Some(Arc::new(summary)),
+    }
+}
+
+/// Returns what `/metrics` shows of the houses.
+pub fn gather(home: &Home) -> web::Gather {
+    let home = home.clone();
+    Arc::new(move |meter| {
+        for house in home.houses() {
+            let labels = [("house", &*house.name)];
+            let connected = if house.is_fresh() { 1.0 } else { 0.0 };
+            meter.gauge(
+                "hearth_home_connected",
+                "Whether Home Assistant is connected",
+                &labels,
+                connected,
+            );
+            let entities = u32::try_from(house.cache().len()).map_or(f64::MAX, f64::from);
+            meter.gauge("hearth_home_entities", "Entities that are known", &labels, entities);
+            let (changes, connections) = house.counts();
+            meter.counter(
+                "hearth_home_changes",
+                "Changes of entities that were heard",
+                &labels,
+                changes,
+            );
+            meter.counter("hearth_home_connections", "Connections made", &labels, connections);
+        }
+    })
 }

@@ -213,24 +213,22 @@ impl Serialize for Hit {
     }
 }
 
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct GetArgs {
-    /// Ids
-    pub(crate) entities: Vec<String>,
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct GetArgs {
+    #[serde(deserialize_with = "ids", alias = "entity_id", alias = "entities")]
+    entity_ids: Vec<String>,
     /// Only these; [] for none
-    pub(crate) attributes: Option<Vec<String>>,
-    #[serde(default)]
-    pub(crate) cursor: String,
-    #[serde(default)]
-    pub(crate) house: String,
+    attributes: Option<Vec<String>>,
+    cursor: String,
+    house: String,
 }
 
-pub(crate) async fn get(home: Home, call: Call, args: GetArgs) -> Result<Value, Error> {
+async fn get(home: Home, call: Call, args: GetArgs) -> Result<Value, Error> {
     let house = home.house(Some(&args.house))?;
     let cache = house.known()?;
     let sight = home.sight(&call.caller);
-    let mut wanted = args.entities;
+    let mut wanted = args.entity_ids;
     wanted.sort_unstable();
     wanted.dedup();
     let (known, missing): (Vec<_>, Vec<_>) =
@@ -261,40 +259,71 @@ pub(crate) async fn get(home: Home, call: Call, args: GetArgs) -> Result<Value, 
     Ok(stamped(house, answer))
 }
 
+/// What a call is aimed at, in Home Assistant's own words.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct TargetArgs {
+    #[serde(deserialize_with = "ids")]
+    entity_id: Vec<String>,
+    #[serde(deserialize_with = "ids")]
+    device_id: Vec<String>,
+    #[serde(deserialize_with = "ids")]
+    area_id: Vec<String>,
+    #[serde(deserialize_with = "ids")]
+    floor_id: Vec<String>,
+    #[serde(deserialize_with = "ids")]
+    label_id: Vec<String>,
+}
+
+/// A call, as tools and routes take it.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct CallArgs {
     /// Like light.turn_on
-    pub(crate) service: String,
-    /// Ids
-    pub(crate) entity: Vec<String>,
-    /// Names or ids
-    pub(crate) area: Vec<String>,
-    pub(crate) floor: Vec<String>,
-    pub(crate) label: Vec<String>,
-    /// Fields, like {"brightness_pct": 40}
-    pub(crate) data: Map<String, Value>,
-    pub(crate) return_response: bool,
+    service: String,
+    /// Unless it stands in service
+    domain: String,
+    /// Areas, floors and labels by name or id
+    target: TargetArgs,
+    /// Like {"brightness_pct": 40}
+    data: Map<String, Value>,
+    /// For services that answer with data
+    return_response: bool,
     /// Only list what it would touch
-    pub(crate) dry_run: bool,
-    pub(crate) house: String,
+    dry_run: bool,
+    house: String,
+}
+
+/// Takes one text, texts separated by commas, or a list of them: assistants write all three.
+fn ids<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Ids {
+        One(String),
+        Many(Vec<String>),
+    }
+    Ok(match Ids::deserialize(from)? {
+        Ids::One(text) => text.split(',').map(|id| id.trim().to_owned()).collect(),
+        Ids::Many(ids) => ids,
+    })
 }
 
 pub(crate) async fn call(home: Home, call: Call, args: CallArgs) -> Result<Value, Error> {
     let house = home.house(Some(&args.house))?;
     let target = Target {
-        entities: args.entity,
-        devices: Vec::new(),
-        areas: args.area,
-        floors: args.floor,
-        labels: args.label,
+        entities: args.target.entity_id,
+        devices: args.target.device_id,
+        areas: args.target.area_id,
+        floors: args.target.floor_id,
+        labels: args.target.label_id,
     };
-    let order = Order {
-        service: args.service,
-        target,
-        data: args.data,
-        return_response: args.return_response,
+    let service = match args.domain.as_str() {
+        "" => args.service,
+        domain if args.service.starts_with(&format!("{domain}.")) => args.service,
+        domain => format!("{domain}.{}", args.service),
     };
+    let return_response = args.return_response;
+    let order = Order { service, target, data: args.data, return_response };
     let plan = call::plan(&home, house, &call.caller, order)?;
     let answer = match args.dry_run {
         true => dry(house, &plan),
@@ -363,8 +392,9 @@ fn limited(rows: impl Iterator<Item = Value>) -> Value {
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct WatchArgs {
-    /// Ids; else any that fits
-    entities: Vec<String>,
+    /// Else any that fits
+    #[serde(deserialize_with = "ids", alias = "entity_id", alias = "entities")]
+    entity_ids: Vec<String>,
     domain: String,
     area: String,
     label: String,
@@ -391,7 +421,7 @@ async fn watch(home: Home, call: Call, args: WatchArgs) -> Result<Value, Error> 
             let wanted = Wanted { domain, area, label, state, ..Wanted::default() };
             Filter::read(&cache, wanted, now())?
         };
-        let (entities, attributes) = (args.entities, args.attributes);
+        let (entities, attributes) = (args.entity_ids, args.attributes);
         let watch = watch::Watch { entities, filter, attributes, within };
         watch::state(&home, house, &call, &watch).await?
     } else {

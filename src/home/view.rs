@@ -100,6 +100,9 @@ pub(crate) fn json(house: &House, cache: &Cache, id: &str, entity: &Entity) -> V
     if let Some(area) = &entity.area {
         row.insert("area_id".into(), json!(clean(area, 60)));
     }
+    if let Some(category) = cache.registry.entries.get(id).and_then(|entry| entry.category()) {
+        row.insert("category".into(), category.into());
+    }
     row.insert("house".into(), json!(*house.name));
     row.insert("exposed".into(), entity.exposed.into());
     if let Some(since) = house.stale_since() {

@@ -87,6 +87,15 @@ impl Entry {
         self.hidden || self.category.is_some()
     }
 
+    /// Returns what it is for when it is not for living with: `config` or `diagnostic`.
+    pub(crate) fn category(&self) -> Option<&'static str> {
+        match self.category {
+            Some(0) => Some("config"),
+            Some(_) => Some("diagnostic"),
+            None => None,
+        }
+    }
+
     /// Whether the owner hid it.
     pub(crate) fn is_hidden(&self) -> bool {
         self.hidden

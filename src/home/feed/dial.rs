@@ -2,6 +2,8 @@
 
 use crate::error::Error;
 use crate::home::config::Address;
+use crate::http::mdns::{self, Mdns};
+use crate::http::tls::ClientConfig;
 use crate::mcp::Boxed;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -14,8 +16,8 @@ use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream};
 /// An open WebSocket.
 pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// Finds the address behind a `.local` name.
-pub type Resolve = Arc<dyn Fn(String) -> Boxed<'static, Result<IpAddr, Error>> + Send + Sync>;
+/// Finds the addresses behind a `.local` name.
+pub type Resolve = Arc<dyn Fn(String) -> Boxed<'static, Result<Vec<IpAddr>, Error>> + Send + Sync>;
 
 /// Finding the address and connecting may take so long.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -24,13 +26,29 @@ const UPGRADE: Duration = Duration::from_secs(10);
 /// A second buffer of the usual 128 KiB would be most of what a quiet connection costs.
 const BUFFER: usize = 16 * 1024;
 
-/// How houses are reached: TLS trust and names of the local network.
-#[derive(Clone, Default)]
+/// How houses are reached: whom to trust over TLS, and names of the local network.
+#[derive(Clone)]
 pub struct Reach {
-    /// Certificates to trust and keys to show; without it the usual public roots.
-    pub tls: Option<Connector>,
-    /// Resolves `.local` names; without it the system's resolver is asked.
-    pub resolve: Option<Resolve>,
+    tls: Connector,
+    resolve: Resolve,
+}
+
+impl Reach {
+    /// Makes it from the TLS set-up and the resolver that all of Hearth share.
+    pub fn new(tls: Arc<ClientConfig>, mdns: &Mdns) -> Reach {
+        let mdns = mdns.clone();
+        let resolve: Resolve = Arc::new(move |host| {
+            let mdns = mdns.clone();
+            Box::pin(async move { mdns.resolve(&host, mdns::WAIT).await })
+        });
+        Reach { tls: Connector::Rustls(tls), resolve }
+    }
+
+    /// Resolves `.local` names by `resolve` instead.
+    pub fn resolving(mut self, resolve: Resolve) -> Reach {
+        self.resolve = resolve;
+        self
+    }
 }
 
 /// Opens the WebSocket at `address`; messages may be `most` bytes.
@@ -49,12 +67,12 @@ pub(crate) async fn open(address: &Address, reach: &Reach, most: usize) -> Resul
         .max_write_buffer_size(most)
         .max_message_size(Some(most))
         .max_frame_size(Some(most));
-    let connector = reach.tls.clone();
+    let connector = if address.tls { reach.tls.clone() } else { Connector::Plain };
     let upgrade = tokio_tungstenite::client_async_tls_with_config(
         address.text(),
         stream,
         Some(config),
-        connector,
+        Some(connector),
     );
     match tokio::time::timeout(UPGRADE, upgrade).await {
         Ok(Ok((socket, _))) => Ok(socket),
@@ -87,10 +105,9 @@ async fn find(address: &Address, reach: &Reach) -> Result<Vec<SocketAddr>, Error
     if let Ok(ip) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(ip, *port)]);
     }
-    let is_local = host.to_ascii_lowercase().ends_with(".local");
-    if let (true, Some(resolve)) = (is_local, &reach.resolve) {
-        let ip = resolve(host.clone()).await?;
-        return Ok(vec![SocketAddr::new(ip, *port)]);
+    if mdns::is_local(host) {
+        let found = (reach.resolve)(host.clone()).await?;
+        return Ok(found.into_iter().map(|ip| SocketAddr::new(ip, *port)).collect());
     }
     let found = tokio::net::lookup_host((host.as_str(), *port)).await;
     found.map(Iterator::collect).map_err(|e| {
