@@ -27,7 +27,7 @@ fn real() -> Option<Real> {
 /// Both houses, or none when there is no real one to compare with.
 async fn both() -> Option<(Client, Client, hearth::tasks::Tasks)> {
     let Some(real) = real() else {
-        eprintln!("left out: HEARTH_TEST_HA names no Home Assistant to compare with");
+        println!("skipped: demo: HEARTH_TEST_HA names no Home Assistant to compare with");
         return None;
     };
     let mut theirs = Client::connect(&real.url, &real.token).await;
@@ -39,7 +39,7 @@ async fn both() -> Option<(Client, Client, hearth::tasks::Tasks)> {
     };
     let (there, here) = (version(&mut theirs).await, version(&mut ours).await);
     if there != here {
-        eprintln!("left out: the demo house speaks for {here}, the real one is {there}");
+        println!("skipped: demo: the demo house speaks for {here}, the real one is {there}");
         return None;
     }
     Some((theirs, ours, tasks))
