@@ -10,6 +10,7 @@
 
 mod demo;
 mod dependencies;
+mod harness;
 mod home;
 mod http;
 mod layers;

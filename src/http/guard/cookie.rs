@@ -1,9 +1,9 @@
-//! The page's session cookie. `web` sets and clears it; here it is read.
+//! The page's session cookie.
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 
 /// Its name.
-pub const COOKIE: &str = "hearth_session";
+pub const COOKIE: &str = "hearth_page";
 
 /// Makes the header `Set-Cookie` for a fresh session. `https` says whether the client came by it
 /// ([`crate::http::guard::Client::is_https`]). `None` when the value cannot stand in a cookie.
@@ -33,10 +33,13 @@ pub fn session_cookie(headers: &HeaderMap) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::http::HeaderValue;
 
     #[test]
-    fn the_session_is_read_from_among_other_cookies() {
+    fn a_cookie_is_read_back_from_among_others() {
+        let set = set_cookie("abc-123", true).unwrap();
+        let text = set.to_str().unwrap();
+        assert!(text.contains("HttpOnly") && text.contains("SameSite=Strict"));
+        assert!(text.ends_with("; Secure"));
         let mut headers = HeaderMap::new();
         headers.append(header::COOKIE, HeaderValue::from_static("x=1; hearth_page=abc-123; y=2"));
         assert_eq!(session_cookie(&headers), Some("abc-123"));
