@@ -3,6 +3,7 @@
 use crate::{PIXEL, SILENCE};
 use hearth::config::JsonSchema;
 use hearth::error::Error;
+use hearth::events::{Event, Events, Service};
 use hearth::mcp::{Answer, Block, Call, Contents, Prompt, Tool, Toolbox};
 use hearth::policy::Level;
 use schemars::{Schema, SchemaGenerator, json_schema};
@@ -10,6 +11,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// No arguments.
@@ -74,9 +76,10 @@ fn text(text: &str) -> Vec<Block> {
     vec![Block::Text(text.to_owned())]
 }
 
-pub(crate) fn all(toolbox: &Toolbox) -> Vec<Tool> {
+pub(crate) fn all(toolbox: &Toolbox, events: &Events) -> Vec<Tool> {
     let mut tools = contents();
     tools.extend(doings());
+    tools.extend(waits(events));
     tools.extend(triggers(toolbox));
     tools
 }
@@ -186,15 +189,57 @@ fn doings() -> Vec<Tool> {
                 Ok(Answer::from("done"))
             },
         ),
+    ]
+}
+
+/// How many waits ended because their call was cancelled.
+static CANCELLED: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts when it is dropped: a cancelled call is dropped where it waits.
+struct Waiting;
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        CANCELLED.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Tools for clients that cancel and subscribe.
+fn waits(events: &Events) -> Vec<Tool> {
+    let events = events.clone();
+    vec![
         Tool::rich(
             "test_wait",
             "Waits",
             "Waits until it is cancelled",
             Level::Read,
             |call: Call, _: Nothing| async move {
-                call.progress.report(0.0, None, Some("waiting")).await;
-                call.cancelled.cancelled().await;
-                Ok(Answer::from("cancelled"))
+                let _waiting = Waiting;
+                call.progress.report(1.0, None, Some("waiting")).await;
+                std::future::pending::<Result<Answer, Error>>().await
+            },
+        ),
+        Tool::rich(
+            "test_cancellations",
+            "Cancelled waits",
+            "How many waits were cancelled",
+            Level::Read,
+            |_: Call, _: Nothing| async move {
+                Ok(Answer::from(CANCELLED.load(Ordering::SeqCst).to_string()))
+            },
+        ),
+        Tool::rich(
+            "test_touch_resource",
+            "Touch the watched resource",
+            "Changes the watched resource",
+            Level::Read,
+            move |_: Call, _: Nothing| {
+                let events = events.clone();
+                async move {
+                    let service = "test".to_owned();
+                    events.publish(Event::Service(Service { service, state: "up", reason: None }));
+                    Ok(Answer::from("touched"))
+                }
             },
         ),
     ]

@@ -14,9 +14,31 @@ export interface Entity {
   category: string | null;
 }
 
-export interface Area {
+/** An entity as `/api/home/entities` tells it. */
+export interface Row {
+  house: string;
   id: string;
-  name: string;
+  name?: string;
+  state: string;
+  area?: string;
+  area_id?: string;
+  last_changed: string;
+  attributes?: Record<string, unknown>;
+  category?: string;
+}
+
+export function read(row: Row): Entity {
+  const id = row.id;
+  return {
+    house: row.house,
+    id,
+    name: row.name ?? words(id.slice(id.indexOf(".") + 1)),
+    state: row.state,
+    area: row.area_id ?? null,
+    changed: Date.parse(row.last_changed) / 1000,
+    attributes: row.attributes ?? {},
+    category: row.category ?? null,
+  };
 }
 
 export type Kind = keyof typeof order;

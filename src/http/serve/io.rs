@@ -70,10 +70,12 @@ impl Io {
             self.read_timer = None;
             return Poll::Pending;
         };
-        let timer = self.read_timer.get_or_insert_with(|| Box::pin(sleep(left)));
-        // The phase may have changed since the timer was set.
-        timer.as_mut().reset(Instant::now() + left);
-        ready!(timer.as_mut().poll(cx));
+        if !left.is_zero() {
+            let timer = self.read_timer.get_or_insert_with(|| Box::pin(sleep(left)));
+            // The phase may have changed since the timer was set.
+            timer.as_mut().reset(Instant::now() + left);
+            ready!(timer.as_mut().poll(cx));
+        }
         if self.state.phase() == Phase::Head {
             self.counters.refuse(Reason::SlowHead, self.address);
             if self.write_timer.is_none() {

@@ -49,11 +49,11 @@ fn field(file: &str, name: &str) -> u64 {
 
 fn meter() -> Meter {
     use nix::sys::resource::{UsageWho, getrusage};
+    use nix::sys::time::TimeValLike;
     let usage = getrusage(UsageWho::RUSAGE_SELF).unwrap();
-    let micros = [usage.user_time(), usage.system_time()]
-        .map(|t| (t.tv_sec() * 1_000_000 + i64::from(t.tv_usec())) as u64);
+    let micros = (usage.user_time() + usage.system_time()).num_microseconds() as u64;
     Meter {
-        cpu: Duration::from_micros(micros[0] + micros[1]),
+        cpu: Duration::from_micros(micros),
         bytes: field("/proc/self/io", "write_bytes:"),
         rss: field("/proc/self/status", "VmRSS:"),
         at: Instant::now(),
