@@ -329,7 +329,8 @@ impl Again {
     }
 }
 
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+/// Returns what a panic said.
+pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no text".into())
 }
@@ -351,7 +352,9 @@ mod tests {
         let counted = runs.clone();
         tasks.spawn("frail", move |_| {
             let n = counted.fetch_add(1, Ordering::SeqCst);
-            async move { if n % 2 == 0 { panic!("odd one") } else { Err(Error::broken("even one")) } }
+            async move {
+                if n.is_multiple_of(2) { panic!("odd one") } else { Err(Error::broken("even one")) }
+            }
         });
         let mut bus = tasks.shared.events.read();
         while tasks.is_healthy() {

@@ -1,19 +1,42 @@
 //! MCP: one server for every service's tools, resources and prompts.
 //!
 //! Services hand in [`Tool`]s, a [`Resources`] shelf and [`Prompt`]s; the [`Toolbox`] holds them and
-//! asks policy before every call. This is the only module that names rmcp. It knows no service.
+//! asks policy before every call. [`over_http`] and [`stdio`] carry it to clients; `app` and `http`
+//! start those. This is the only module that names rmcp. It knows no service.
 
+mod answer;
+mod asking;
+mod call;
+mod client;
+mod config;
+mod find;
+mod lists;
+pub mod over_http;
 mod page;
+mod pair;
+mod profile;
 mod prompt;
 mod resource;
+mod schema;
+mod seal;
+mod server;
+mod session;
+pub mod stdio;
 mod tool;
 mod toolbox;
+mod watch;
+mod wire;
 
+pub use answer::{Ability, Answer, Answers, Ask, Block, Questions};
+pub use client::Client;
+pub use config::{Config, ENV};
 pub use page::{Page, page};
+pub use profile::{MOST_BYTES, MOST_TOOLS, Profile};
 pub use prompt::{Complete, Prompt, PromptArg, Write};
 pub use resource::{Contents, Entry, Resources, Template};
+pub use server::{About, Mcp};
 pub use tool::{Call, Progress, Reply, Tool};
-pub use toolbox::Toolbox;
+pub use toolbox::{Changes, Toolbox};
 
 /// A boxed future, as trait objects need it.
 pub type Boxed<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

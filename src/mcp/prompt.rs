@@ -1,7 +1,7 @@
 //! Prompts: texts that a person picks in their client.
 
 use crate::error::Error;
-use crate::mcp::Boxed;
+use crate::mcp::{Answer, Boxed, Call};
 use crate::policy::Caller;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -17,9 +17,9 @@ pub struct PromptArg {
     pub required: bool,
 }
 
-/// Writes the prompt's text for a caller.
+/// Writes the prompt for a caller: usually text (`Ok(text.into())`), else blocks or questions.
 pub type Write =
-    Arc<dyn Fn(Caller, Map<String, Value>) -> Boxed<'static, Result<String, Error>> + Send + Sync>;
+    Arc<dyn Fn(Call, Map<String, Value>) -> Boxed<'static, Result<Answer, Error>> + Send + Sync>;
 
 /// Completes an argument: caller, argument, prefix.
 pub type Complete = Arc<dyn Fn(&Caller, &str, &str) -> Vec<String> + Send + Sync>;
@@ -39,4 +39,11 @@ pub struct Prompt {
     pub complete: Complete,
     /// Writes it.
     pub write: Write,
+}
+
+impl Prompt {
+    /// Returns the service it belongs to: its name up to the first underscore.
+    pub fn service(&self) -> &'static str {
+        self.name.split_once('_').map_or(self.name, |(service, _)| service)
+    }
 }

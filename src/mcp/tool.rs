@@ -2,12 +2,14 @@
 
 use crate::config::JsonSchema;
 use crate::error::Error;
-use crate::mcp::Boxed;
+use crate::mcp::schema::{self, Schema};
+use crate::mcp::{Answer, Boxed, Client};
 use crate::policy::{Caller, Level};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// What a tool's function gets besides its arguments.
@@ -21,6 +23,21 @@ pub struct Call {
     pub progress: Progress,
     /// The `confirm` token that the client sent along, if any.
     pub confirm: Option<String>,
+    /// The client at the other end.
+    pub client: Client,
+}
+
+impl Call {
+    /// Makes a call on behalf of `caller` that nobody watches: no progress, no client to ask.
+    pub fn new(caller: Caller) -> Call {
+        Call {
+            caller,
+            cancelled: CancellationToken::new(),
+            progress: Progress::default(),
+            confirm: None,
+            client: Client::default(),
+        }
+    }
 }
 
 /// Done, total, text.
@@ -65,7 +82,7 @@ impl<R> From<R> for Reply<R> {
 }
 
 pub(crate) type Run =
-    Arc<dyn Fn(Call, Value) -> Boxed<'static, Result<Reply<Value>, Error>> + Send + Sync>;
+    Arc<dyn Fn(Call, Value) -> Boxed<'static, Result<Answer, Error>> + Send + Sync>;
 
 /// A tool that a service offers.
 #[derive(Clone)]
@@ -78,8 +95,10 @@ pub struct Tool {
     pub(crate) idempotent: bool,
     pub(crate) open_world: bool,
     pub(crate) in_profile: bool,
-    pub(crate) input: Arc<Map<String, Value>>,
-    pub(crate) output: Arc<Map<String, Value>>,
+    pub(crate) within: Option<Duration>,
+    pub(crate) budget: Option<usize>,
+    pub(crate) input: Schema,
+    pub(crate) output: Option<Schema>,
     pub(crate) run: Run,
 }
 
@@ -102,18 +121,47 @@ impl Tool {
         Fut: Future<Output = Result<Reply<R>, Error>> + Send + 'static,
     {
         let run: Run = Arc::new(move |call, args| {
-            let parsed = serde_json::from_value::<A>(args);
-            let future = parsed.map(|args| run(call, args));
+            let future = parse::<A>(name, args).map(|args| run(call, args));
             Box::pin(async move {
-                let reply = match future {
-                    Ok(future) => future.await?,
-                    Err(e) => return Err(Error::invalid(format!("{name}: bad arguments: {e}"))),
-                };
+                let reply = future?.await?;
                 let value = serde_json::to_value(reply.value)
                     .map_err(|e| Error::broken(format!("{name}: answer is no JSON")).because(e))?;
-                Ok(Reply { value, text: reply.text })
+                Ok(Answer::Value(Reply { value, text: reply.text }))
             })
         });
+        let output = Some(schema::open_to_errors(schema::of::<R>()));
+        Tool::bare(name, title, about, level, schema::of::<A>(), output, run)
+    }
+
+    /// Makes a tool that answers content blocks or asks the person, and so has no output schema.
+    pub fn rich<A, F, Fut>(
+        name: &'static str,
+        title: &'static str,
+        about: &'static str,
+        level: Level,
+        run: F,
+    ) -> Tool
+    where
+        A: DeserializeOwned + JsonSchema + Send + 'static,
+        F: Fn(Call, A) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Answer, Error>> + Send + 'static,
+    {
+        let run: Run = Arc::new(move |call, args| {
+            let future = parse::<A>(name, args).map(|args| run(call, args));
+            Box::pin(async move { future?.await })
+        });
+        Tool::bare(name, title, about, level, schema::of::<A>(), None, run)
+    }
+
+    fn bare(
+        name: &'static str,
+        title: &'static str,
+        about: &'static str,
+        level: Level,
+        input: Schema,
+        output: Option<Schema>,
+        run: Run,
+    ) -> Tool {
         Tool {
             name,
             title,
@@ -123,8 +171,10 @@ impl Tool {
             idempotent: level == Level::Read,
             open_world: false,
             in_profile: true,
-            input: Arc::new(schema::<A>()),
-            output: Arc::new(schema::<R>()),
+            within: None,
+            budget: None,
+            input,
+            output,
             run,
         }
     }
@@ -141,9 +191,27 @@ impl Tool {
         self
     }
 
+    /// Says that it reaches beyond the house: the internet, other people's services.
+    pub fn open_world(mut self) -> Tool {
+        self.open_world = true;
+        self
+    }
+
     /// Leaves it out of the default profile: it is reached by find and call, and at `/mcp/<service>`.
     pub fn on_demand(mut self) -> Tool {
         self.in_profile = false;
+        self
+    }
+
+    /// Gives each call so much time in place of `mcp.call_seconds`.
+    pub fn within(mut self, time: Duration) -> Tool {
+        self.within = Some(time);
+        self
+    }
+
+    /// Lets its answer have so many bytes in place of `mcp.answer_bytes`; for pictures and the like.
+    pub fn budget(mut self, bytes: usize) -> Tool {
+        self.budget = Some(bytes);
         self
     }
 
@@ -152,25 +220,29 @@ impl Tool {
         self.name
     }
 
+    /// Returns the least level that a caller needs.
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
     /// Returns the service it belongs to: its name up to the first underscore.
     pub fn service(&self) -> &'static str {
         self.name.split_once('_').map_or(self.name, |(service, _)| service)
     }
+
+    /// Whether it takes the optional argument `confirm`: everything that changes something does.
+    pub(crate) fn takes_confirm(&self) -> bool {
+        self.destructive || self.level > Level::Read
+    }
 }
 
-/// The JSON schema of `T` without what costs a model tokens and says nothing: the title and the
-/// dialect.
-fn schema<T: JsonSchema>() -> Map<String, Value> {
-    let generator = schemars::generate::SchemaSettings::draft2020_12()
-        .with(|s| {
-            s.inline_subschemas = true;
-            s.meta_schema = None;
-        })
-        .into_generator();
-    let Value::Object(mut map) = generator.into_root_schema_for::<T>().to_value() else {
-        return Map::new();
-    };
-    map.remove("title");
-    map.remove("description");
-    map
+/// Reads the arguments; the error names the field.
+fn parse<A: DeserializeOwned>(tool: &str, args: Value) -> Result<A, Error> {
+    serde_path_to_error::deserialize(args).map_err(|e| {
+        let place = match e.path().to_string() {
+            path if path == "." => String::new(),
+            path => format!(" at '{path}'"),
+        };
+        Error::invalid(format!("{tool}: bad arguments{place}: {}", e.inner()))
+    })
 }

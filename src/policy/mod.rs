@@ -210,6 +210,12 @@ impl Policy {
         Err(Error::refused(why))
     }
 
+    /// Whether [`Policy::check`] would let this pass; nothing is written to the audit log. For lists.
+    pub fn may(&self, caller: &Caller, service: &str, level: Level) -> bool {
+        let closed = self.shared.config.read_only && level > Level::Read;
+        self.is_live(caller) && !closed && caller.grant.covers(service, level)
+    }
+
     /// Asks for a confirmation of `action` on `target`, unless `given` is the answer to it.
     ///
     /// # Errors
@@ -266,6 +272,14 @@ impl Policy {
             }
         });
     }
+}
+
+/// Returns a fresh random token of 192 bits, without a name.
+///
+/// # Errors
+/// Broken when the system gives no random numbers.
+pub fn random_token() -> Result<String, Error> {
+    random_hex(24)
 }
 
 /// Seconds since 1970.

@@ -1,1 +1,12 @@
-//! Tests of http.
+//! Tests of http: raw sockets against a real listener, because the faults are in the bytes.
+
+mod asking;
+mod control;
+mod door;
+mod house;
+mod limits;
+//mod memory;
+mod mdns;
+mod public;
+mod raw;
+mod room;

@@ -1,0 +1,28 @@
+"""Starts Home Assistant so that it sees the loopback interface and no other.
+
+Its mDNS resolver joins a multicast group on every interface it finds. A test house must stay
+silent on the network of the house that it runs in.
+"""
+
+import sys
+
+import ifaddr
+
+every_adapter = ifaddr.get_adapters
+
+
+def loopback_adapters(*args, **kwargs):
+    """The machine's adapters that hold a 127.x address, with nothing but such addresses."""
+    kept = []
+    for adapter in every_adapter(*args, **kwargs):
+        adapter.ips = [ip for ip in adapter.ips if ip.is_IPv4 and ip.ip.startswith("127.")]
+        if adapter.ips:
+            kept.append(adapter)
+    return kept
+
+
+ifaddr.get_adapters = loopback_adapters
+
+from homeassistant.__main__ import main  # noqa: E402, after the change above
+
+sys.exit(main())

@@ -1,0 +1,214 @@
+//! One connection from its first byte to its end.
+
+use crate::http::Reason;
+use crate::http::answer::last_refusal;
+use crate::http::serve::body::{Answered, Asked};
+use crate::http::serve::io::Io;
+use crate::http::serve::room::{Phase, Seat, State, Stopped};
+use crate::http::serve::{Peer, Shared};
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, Response, StatusCode, header};
+use futures_util::FutureExt;
+use http_body::Body as _;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+/// A refused client has this long to read the refusal, and may send so many bytes more meanwhile.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: usize = 1 << 20;
+
+const FULL: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
+/// Serves one connection until either side ends it.
+pub(super) async fn drive(
+    shared: &Arc<Shared>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    seat: Seat,
+    stop: CancellationToken,
+) {
+    // Small answers would otherwise wait 40 ms for the client's acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let state = seat.state.clone();
+    let limits = &shared.limits;
+    let mut io = Io::new(stream, peer.ip(), state.clone(), limits, shared.counters.clone());
+    let end = {
+        let exchange =
+            Arc::new(Exchange { shared: shared.clone(), router, peer, state: state.clone() });
+        let service = service_fn(move |request| {
+            let exchange = exchange.clone();
+            async move { Ok::<_, Infallible>(exchange.answer(request).await) }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            // Io keeps the time: this one cannot tell an idle client from a slow one.
+            .header_read_timeout(None)
+            .max_header_size(limits.head_bytes)
+            .max_headers(limits.head_lines)
+            .max_buf_size((limits.head_bytes * 2).max(64 * 1024))
+            .serve_connection(TokioIo::new(&mut io), service);
+        let mut connection = pin!(connection);
+        let mut cut_off = None;
+        loop {
+            tokio::select! {
+                end = connection.as_mut() => break Some(end),
+                () = state.gone.cancelled() => break None,
+                () = stop.cancelled(), if cut_off.is_none() => {
+                    connection.as_mut().graceful_shutdown();
+                    cut_off = Some(Box::pin(tokio::time::sleep(limits.grace)));
+                }
+                () = passed(&mut cut_off), if cut_off.is_some() => break None,
+            }
+        }
+    };
+    drop(seat);
+    let Some(end) = end else { return };
+    if let Err(e) = &end {
+        note(shared, peer, e);
+    }
+    linger(shared, io.into_stream()).await;
+}
+
+async fn passed(timer: &mut Option<std::pin::Pin<Box<tokio::time::Sleep>>>) {
+    if let Some(timer) = timer {
+        timer.await;
+    }
+}
+
+/// Counts what the engine itself refused. Clients that hang up and times that ran out are no news
+/// here: `Io` has counted the latter.
+fn note(shared: &Shared, peer: SocketAddr, e: &hyper::Error) {
+    if e.is_parse_too_large() {
+        shared.counters.refuse(Reason::HeadTooLarge, peer.ip());
+    } else if e.is_parse() {
+        shared.counters.refuse(Reason::BadRequest, format_args!("{}: {e}", peer.ip()));
+    } else {
+        log::debug!("connection from {peer} ended: {e}");
+    }
+}
+
+/// Tells a client that there is no room.
+pub(super) async fn turn_away(shared: &Shared, mut stream: TcpStream) {
+    // A fresh socket takes this much at once; one that does not is not worth waiting for.
+    if stream.try_write(FULL).is_ok() {
+        let _ = stream.shutdown().await;
+        linger(shared, stream).await;
+    }
+}
+
+/// Reads on for a moment without keeping anything: closing a socket with unread bytes in it would
+/// cut off the answer before the client reads it.
+async fn linger(shared: &Shared, mut stream: TcpStream) {
+    let Ok(_permit) = shared.lingering.try_acquire() else { return };
+    let drain = async {
+        if stream.shutdown().await.is_err() {
+            return;
+        }
+        let mut sink = [0; 4096];
+        let mut left = LINGER_BYTES;
+        while left > 0 {
+            match stream.read(&mut sink).await {
+                Ok(n) if n > 0 => left = left.saturating_sub(n),
+                _ => return,
+            }
+        }
+    };
+    let _ = tokio::time::timeout(LINGER, drain).await;
+}
+
+/// Hands requests of one connection to the router.
+struct Exchange {
+    shared: Arc<Shared>,
+    router: Router,
+    peer: SocketAddr,
+    state: Arc<State>,
+}
+
+impl Exchange {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Answered> {
+        let waits = !request.body().is_end_stream();
+        self.state.stop(Stopped::No);
+        self.state.enter(if waits { Phase::Body } else { Phase::Busy });
+        let answer = match self.refuse(&request) {
+            Some(refusal) => refusal,
+            None => self.route(request).await,
+        };
+        self.state.body_over();
+        self.shared.counters.answered(answer.status().as_u16());
+        answer.map(|body| Answered::new(body, self.state.clone()))
+    }
+
+    /// Refuses what no route should see.
+    fn refuse(&self, request: &Request<Incoming>) -> Option<Response<Body>> {
+        if !is_plainly_framed(request.headers()) {
+            self.shared.counters.refuse(Reason::BadRequest, self.peer.ip());
+            let text = "the only transfer encoding understood is 'chunked'";
+            return Some(last_refusal(StatusCode::BAD_REQUEST, "invalid", text));
+        }
+        let limit = self.shared.limits.body_bytes_of(request.uri().path());
+        let announced = request.body().size_hint().lower();
+        (announced > limit as u64).then(|| self.too_large(limit))
+    }
+
+    fn too_large(&self, limit: usize) -> Response<Body> {
+        self.shared.counters.refuse(Reason::BodyTooLarge, self.peer.ip());
+        let text = format!("the body may have up to {limit} bytes here");
+        last_refusal(StatusCode::PAYLOAD_TOO_LARGE, "limit", &text)
+    }
+
+    async fn route(&self, request: Request<Incoming>) -> Response<Body> {
+        let limit = self.shared.limits.body_bytes_of(request.uri().path());
+        let place = format!("{} {}", request.method(), request.uri().path());
+        let until = Instant::now() + self.shared.limits.body;
+        let state = self.state.clone();
+        let mut request = request.map(|body| Body::new(Asked::new(body, limit, until, state)));
+        request.extensions_mut().insert(Peer(self.peer));
+        let answer = AssertUnwindSafe(self.router.clone().oneshot(request)).catch_unwind().await;
+        // What the route made of the cut body does not matter.
+        match self.state.stopped() {
+            Stopped::TooLarge => return self.too_large(limit),
+            Stopped::TooSlow => {
+                self.shared.counters.refuse(Reason::SlowBody, self.peer.ip());
+                let text = "the body did not come in time";
+                return last_refusal(StatusCode::REQUEST_TIMEOUT, "timeout", text);
+            }
+            Stopped::No => {}
+        }
+        match answer {
+            Ok(Ok(answer)) => answer,
+            Err(panic) => {
+                let why = crate::tasks::panic_text(&*panic);
+                self.shared.counters.refuse(Reason::Panic, format_args!("{place}: {why}"));
+                let text = "Hearth made a mistake here; its log says more";
+                last_refusal(StatusCode::INTERNAL_SERVER_ERROR, "broken", text)
+            }
+        }
+    }
+}
+
+/// Whether nobody could see another end of the body than we do: HTTP knows more transfer encodings
+/// than `chunked`, and lists of them, but no client of ours uses them.
+fn is_plainly_framed(headers: &HeaderMap) -> bool {
+    let mut encodings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    match (encodings.next(), encodings.next()) {
+        (None, _) => true,
+        (Some(one), None) => one.as_bytes().eq_ignore_ascii_case(b"chunked"),
+        (Some(_), Some(_)) => false,
+    }
+}

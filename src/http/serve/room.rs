@@ -1,0 +1,249 @@
+//! How many connections there are, what each is doing, and which one has to go when there is no room.
+
+use crate::http::{Counters, Reason};
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+
+/// A client that left its answer unread this long counts as idle.
+const STALLED: u64 = 1_000;
+
+/// What a connection is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Phase {
+    /// Open, and nothing was sent yet.
+    Fresh,
+    /// Kept alive between two requests.
+    Idle,
+    /// A head is coming in.
+    Head,
+    /// A body is coming in.
+    Body,
+    /// A route works on the answer, or it is being sent.
+    Busy,
+}
+
+const PHASES: [Phase; 5] = [Phase::Fresh, Phase::Idle, Phase::Head, Phase::Body, Phase::Busy];
+
+/// What stopped a request while its route was at work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Stopped {
+    No,
+    TooLarge,
+    TooSlow,
+}
+
+/// All connections.
+pub(super) struct Room {
+    began: Instant,
+    total: usize,
+    per_address: usize,
+    counters: Counters,
+    seats: Arc<Mutex<Seats>>,
+}
+
+#[derive(Default)]
+struct Seats {
+    next: u64,
+    taken: HashMap<u64, Arc<State>>,
+}
+
+/// One connection's state, shared by its parts.
+pub(super) struct State {
+    began: Instant,
+    address: IpAddr,
+    limited: bool,
+    phase: AtomicU8,
+    /// When the phase began, in ms.
+    since: AtomicU64,
+    /// When something came from the client last, in ms.
+    heard: AtomicU64,
+    /// Since when a write waits, in ms plus one; 0 when none does.
+    stalled: AtomicU64,
+    stopped: AtomicU8,
+    /// Cancelled when the connection has to make room.
+    pub(super) gone: CancellationToken,
+}
+
+/// A connection's place; leaving it gives the place back.
+pub(super) struct Seat {
+    id: u64,
+    pub(super) state: Arc<State>,
+    seats: Arc<Mutex<Seats>>,
+    counters: Counters,
+}
+
+impl Room {
+    pub(super) fn new(total: usize, per_address: usize, counters: Counters) -> Room {
+        Room { began: Instant::now(), total, per_address, counters, seats: Arc::default() }
+    }
+
+    /// Takes a place for a connection from `address`. When there is none, the connection that was
+    /// idle longest loses its own; `None` when all are busy. A proxy stands for many clients, so only
+    /// the total limits it.
+    pub(super) fn enter(&self, address: IpAddr, is_proxy: bool) -> Option<Seat> {
+        let mut seats = lock(&self.seats);
+        let of_address = |s: &State| s.limited && s.address == address;
+        if !is_proxy
+            && seats.taken.values().filter(|s| of_address(s)).count() >= self.per_address
+            && !self.evict(&mut seats, of_address)
+        {
+            return None;
+        }
+        if seats.taken.len() >= self.total && !self.evict(&mut seats, |_| true) {
+            return None;
+        }
+        let now = millis(self.began);
+        let state = Arc::new(State {
+            began: self.began,
+            address,
+            limited: !is_proxy,
+            phase: AtomicU8::new(Phase::Fresh as u8),
+            since: AtomicU64::new(now),
+            heard: AtomicU64::new(now),
+            stalled: AtomicU64::new(0),
+            stopped: AtomicU8::new(Stopped::No as u8),
+            gone: CancellationToken::new(),
+        });
+        seats.next += 1;
+        let id = seats.next;
+        seats.taken.insert(id, state.clone());
+        self.counters.opened();
+        Some(Seat { id, state, seats: self.seats.clone(), counters: self.counters.clone() })
+    }
+
+    /// Closes the connection that was idle longest, if one is.
+    pub(super) fn make_room(&self) {
+        self.evict(&mut lock(&self.seats), |_| true);
+    }
+
+    fn evict(&self, seats: &mut Seats, among: impl Fn(&State) -> bool) -> bool {
+        let now = millis(self.began);
+        let idle = seats.taken.iter().filter(|(_, s)| among(s));
+        let idle = idle.filter_map(|(id, s)| s.idle_since(now).map(|since| (since, *id)));
+        let Some((_, id)) = idle.min() else { return false };
+        if let Some(state) = seats.taken.remove(&id) {
+            self.counters.refuse(Reason::Evicted, state.address);
+            state.gone.cancel();
+        }
+        true
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        lock(&self.seats).taken.remove(&self.id);
+        self.counters.closed();
+    }
+}
+
+impl State {
+    /// Since when the connection waits for its client; `None` while a call or stream is open.
+    fn idle_since(&self, now: u64) -> Option<u64> {
+        if self.phase() != Phase::Busy {
+            let heard = self.heard.load(Ordering::Relaxed);
+            return Some(heard.max(self.since.load(Ordering::Relaxed)));
+        }
+        let stalled = self.stalled.load(Ordering::Relaxed);
+        (stalled > 0 && now.saturating_sub(stalled) > STALLED).then_some(stalled)
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        PHASES[usize::from(self.phase.load(Ordering::Relaxed)) % PHASES.len()]
+    }
+
+    pub(super) fn enter(&self, phase: Phase) {
+        self.since.store(millis(self.began), Ordering::Relaxed);
+        self.phase.store(phase as u8, Ordering::Relaxed);
+    }
+
+    /// The body is complete or nobody wants it: from here on the connection works.
+    pub(super) fn body_over(&self) {
+        if self.phase() == Phase::Body {
+            self.enter(Phase::Busy);
+        }
+    }
+
+    /// Something came from the client.
+    pub(super) fn heard(&self) {
+        self.heard.store(millis(self.began), Ordering::Relaxed);
+        if matches!(self.phase(), Phase::Fresh | Phase::Idle) {
+            self.enter(Phase::Head);
+        }
+    }
+
+    /// Notes that a write waits for the client, or no longer does.
+    pub(super) fn stall(&self, waits: bool) {
+        let value = if waits { millis(self.began) + 1 } else { 0 };
+        self.stalled.store(value, Ordering::Relaxed);
+    }
+
+    /// How long the present phase lasts.
+    pub(super) fn lasting(&self) -> Duration {
+        let since = self.since.load(Ordering::Relaxed);
+        Duration::from_millis(millis(self.began).saturating_sub(since))
+    }
+
+    pub(super) fn stop(&self, why: Stopped) {
+        self.stopped.store(why as u8, Ordering::Relaxed);
+    }
+
+    pub(super) fn stopped(&self) -> Stopped {
+        match self.stopped.load(Ordering::Relaxed) {
+            1 => Stopped::TooLarge,
+            2 => Stopped::TooSlow,
+            _ => Stopped::No,
+        }
+    }
+}
+
+fn millis(began: Instant) -> u64 {
+    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+fn lock(seats: &Mutex<Seats>) -> MutexGuard<'_, Seats> {
+    seats.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    fn address(n: u8) -> IpAddr {
+        Ipv4Addr::new(192, 0, 2, n).into()
+    }
+
+    #[test]
+    fn the_longest_idle_connection_makes_room() {
+        let room = Room::new(3, 2, Counters::default());
+        let first = room.enter(address(1), false).unwrap();
+        let second = room.enter(address(1), false).unwrap();
+        // The first was idle longer, but a call is open on it.
+        first.state.enter(Phase::Busy);
+        let third = room.enter(address(1), false).unwrap();
+        assert!(second.state.gone.is_cancelled() && !first.state.gone.is_cancelled());
+        third.state.enter(Phase::Busy);
+        assert!(room.enter(address(1), false).is_none(), "both connections of the address work");
+        let other = room.enter(address(2), false).unwrap();
+        other.state.enter(Phase::Busy);
+        assert!(room.enter(address(3), false).is_none(), "all connections work");
+        drop(first);
+        assert!(room.enter(address(3), false).is_some());
+    }
+
+    #[test]
+    fn a_proxy_is_limited_by_the_total_alone() {
+        let room = Room::new(3, 1, Counters::default());
+        let seats: Vec<Seat> = (0..3).filter_map(|_| room.enter(address(1), true)).collect();
+        assert_eq!(seats.len(), 3);
+        assert!(seats.iter().all(|s| !s.state.gone.is_cancelled()));
+        assert!(room.enter(address(1), true).is_some());
+        assert_eq!(seats.iter().filter(|s| s.state.gone.is_cancelled()).count(), 1);
+    }
+}

@@ -1,0 +1,129 @@
+//! Putting a tool's questions to the client.
+//!
+//! There are two ways, one for each lifecycle: a session's client is asked while the call waits; a
+//! client without sessions gets the questions as the result and repeats its request with answers.
+//! Tools know only that they ask and are run again.
+
+#![expect(deprecated, reason = "sessions before 2026-07-28 need what the newest protocol drops")]
+
+use crate::error::Error;
+use crate::mcp::{Ability, Answers, Ask, Client, Questions};
+use rmcp::model::{
+    ClientCapabilities, CreateMessageRequestParams, ElicitRequestParams, InputRequest,
+    InputRequests, InputRequiredResult,
+};
+use rmcp::service::{RequestContext, ServiceError};
+use rmcp::{ErrorData, Peer, RoleServer};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use std::time::Duration;
+
+/// So often may one call ask.
+pub(crate) const ROUNDS: usize = 10;
+/// So long is a person's answer waited for.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// The failure of a call that asks for ever.
+pub(crate) fn too_often(name: &str) -> Error {
+    Error::limit(format!("{name} asked {ROUNDS} times and is stopped"))
+}
+
+/// The questions as a result, for a client that repeats its request.
+///
+/// # Errors
+/// A protocol error that names the ability that the client did not declare.
+pub(crate) fn required(
+    client: &Client,
+    questions: Questions,
+    seal: impl Fn(&Value) -> String,
+) -> Result<InputRequiredResult, ErrorData> {
+    let mut asked = InputRequests::new();
+    for (name, ask) in questions.asks {
+        if !client.can(ask.needs()) {
+            return Err(ErrorData::missing_required_client_capability(capability(ask.needs())));
+        }
+        let request: InputRequest =
+            parse(ask.request()).map_err(|e| ErrorData::internal_error(e.to_string(), None))?;
+        asked.insert(name, request);
+    }
+    let state = questions.state.as_ref().map(seal);
+    // The protocol wants at least one of the two.
+    let asked = (!asked.is_empty() || state.is_none()).then_some(asked);
+    Ok(InputRequiredResult::new(asked, state))
+}
+
+/// Asks a session's client, one question after the other, and waits.
+///
+/// # Errors
+/// Refused when the client cannot be asked, Timeout when nobody answers.
+pub(crate) async fn ask(
+    client: &Client,
+    cx: &RequestContext<RoleServer>,
+    questions: Questions,
+) -> Result<Answers, Error> {
+    let mut given = Map::new();
+    for (name, ask) in questions.asks {
+        if !client.can(ask.needs()) {
+            return Err(Error::refused(format!(
+                "this needs to ask {}, and your client does not offer that",
+                words(ask.needs())
+            )));
+        }
+        let answer = tokio::select! {
+            answer = tokio::time::timeout(PATIENCE, put(&cx.peer, &ask)) => answer,
+            () = cx.ct.cancelled() => return Err(Error::timeout("the call was cancelled")),
+        };
+        let answer = answer.map_err(|_| {
+            Error::timeout(format!("no answer to '{name}' within {} s", PATIENCE.as_secs()))
+        })??;
+        given.insert(name, answer);
+    }
+    Ok(Answers { given, state: questions.state })
+}
+
+async fn put(peer: &Peer<RoleServer>, ask: &Ask) -> Result<Value, Error> {
+    let params = ask.request().get("params").cloned().unwrap_or_default();
+    let went_wrong = |e: ServiceError| Error::offline("the client did not answer").because(e);
+    match ask {
+        Ask::Form(..) => {
+            let params: ElicitRequestParams = parse(params)?;
+            value(peer.create_elicitation(params).await.map_err(went_wrong)?)
+        }
+        Ask::Sampling(..) => {
+            let params: CreateMessageRequestParams = parse(params)?;
+            let answer = peer.create_message(params).await;
+            value(answer.map_err(went_wrong)?)
+        }
+        Ask::Roots => {
+            let answer = peer.list_roots().await;
+            value(answer.map_err(went_wrong)?)
+        }
+    }
+}
+
+fn parse<T: DeserializeOwned>(value: Value) -> Result<T, Error> {
+    serde_json::from_value(value)
+        .map_err(|e| Error::broken("a tool asks what the protocol cannot say").because(e))
+}
+
+fn value(answer: impl serde::Serialize) -> Result<Value, Error> {
+    serde_json::to_value(answer)
+        .map_err(|e| Error::broken("the client's answer is no JSON").because(e))
+}
+
+fn capability(ability: Ability) -> ClientCapabilities {
+    let builder = ClientCapabilities::builder();
+    match ability {
+        Ability::Form => builder.enable_elicitation().build(),
+        Ability::Sampling => builder.enable_sampling().build(),
+        Ability::Roots => builder.enable_roots().build(),
+    }
+}
+
+fn words(ability: Ability) -> &'static str {
+    match ability {
+        Ability::Form => "the person (elicitation)",
+        Ability::Sampling => "your model (sampling)",
+        Ability::Roots => "for your folders (roots)",
+    }
+}

@@ -1,0 +1,319 @@
+//! Telling a client what changes: resources it asked about, and the lists it was shown.
+//!
+//! Reads the event bus and the toolbox's changes, one loop for each session or subscription, and
+//! sends notices. A client that does not keep up loses events on the bus; it is then told of each
+//! resource it asked about, so that it reads them again. Never sends contents.
+
+#![expect(deprecated, reason = "sessions before 2026-07-28 need what the newest protocol drops")]
+
+use crate::error::Error;
+use crate::events::{Event, Events, Next, Reader, Service};
+use crate::mcp::client::{protocol_level, rank};
+use crate::mcp::{Changes, Mcp, Profile, lists};
+use crate::policy::{Caller, Level};
+use rmcp::model::{
+    LoggingLevel, LoggingMessageNotificationParam, ResourceUpdatedNotificationParam,
+};
+use rmcp::service::{SubscriptionContext, SubscriptionSink};
+use rmcp::{Peer, RoleServer};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// So many resources may one session ask about.
+const MOST: usize = 1024;
+/// Changes of the resource list are gathered so long before one notice goes out.
+const GATHER: Duration = Duration::from_millis(100);
+/// Ears opened ahead of their subscription; more are not needed, and late ones hear a little less.
+const EARS: usize = 8;
+
+/// What one client wants to hear.
+#[derive(Default)]
+pub(crate) struct Wanted {
+    state: Mutex<State>,
+    ended: CancellationToken,
+}
+
+#[derive(Default)]
+struct State {
+    level: Option<LoggingLevel>,
+    uris: BTreeSet<String>,
+    begun: bool,
+    early: Vec<Reader>,
+}
+
+impl Wanted {
+    /// The token that is cancelled when the client is gone.
+    pub(crate) fn ended(&self) -> CancellationToken {
+        self.ended.clone()
+    }
+
+    /// Starts hearing, once: returns the ear the first time.
+    pub(crate) fn begin(&self, events: &Events) -> Option<Reader> {
+        let mut state = self.lock();
+        (!std::mem::replace(&mut state.begun, true)).then(|| events.read())
+    }
+
+    pub(crate) fn listen_early(&self, events: &Events) {
+        let mut state = self.lock();
+        if state.early.len() < EARS {
+            state.early.push(events.read());
+        }
+    }
+
+    pub(crate) fn early(&self, events: &Events) -> Reader {
+        self.lock().early.pop().unwrap_or_else(|| events.read())
+    }
+
+    pub(crate) fn add(&self, uri: &str) -> Result<(), Error> {
+        let mut state = self.lock();
+        if state.uris.len() >= MOST && !state.uris.contains(uri) {
+            return Err(Error::limit(format!("a session may subscribe to {MOST} resources")));
+        }
+        state.uris.insert(uri.to_owned());
+        Ok(())
+    }
+
+    pub(crate) fn remove(&self, uri: &str) {
+        self.lock().uris.remove(uri);
+    }
+
+    pub(crate) fn set_level(&self, level: LoggingLevel) {
+        self.lock().level = Some(level);
+    }
+
+    pub(crate) fn level(&self) -> Option<LoggingLevel> {
+        self.lock().level
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing in these short sections can be half done.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where notices go.
+enum Sink<'a> {
+    Session(&'a Peer<RoleServer>),
+    Subscription(&'a SubscriptionSink),
+}
+
+/// The resources that a client asked about.
+enum Uris<'a> {
+    Session(&'a Wanted),
+    Subscription(BTreeSet<String>),
+}
+
+impl Uris<'_> {
+    fn contain(&self, uri: &str) -> bool {
+        match self {
+            Uris::Session(wanted) => wanted.lock().uris.contains(uri),
+            Uris::Subscription(uris) => uris.contains(uri),
+        }
+    }
+
+    fn all(&self) -> BTreeSet<String> {
+        match self {
+            Uris::Session(wanted) => wanted.lock().uris.clone(),
+            Uris::Subscription(uris) => uris.clone(),
+        }
+    }
+}
+
+/// A notice to the client.
+enum Notice {
+    Updated(String),
+    Tools,
+    Resources,
+    Prompts,
+    Log(LoggingLevel, Service),
+}
+
+/// One client's view of what changes.
+pub(crate) struct Watch {
+    mcp: Mcp,
+    profile: Profile,
+    caller: Caller,
+    wanted: Arc<Wanted>,
+}
+
+impl Watch {
+    pub(crate) fn new(mcp: Mcp, profile: Profile, caller: Caller, wanted: Arc<Wanted>) -> Watch {
+        Watch { mcp, profile, caller, wanted }
+    }
+
+    /// Tells a session until it ends.
+    pub(crate) async fn session(
+        &self,
+        reader: Reader,
+        peer: Peer<RoleServer>,
+        ended: CancellationToken,
+    ) {
+        tokio::select! {
+            () = self.run(reader, Sink::Session(&peer), Uris::Session(&self.wanted)) => {}
+            () = ended.cancelled() => {}
+        }
+    }
+
+    /// Tells a subscription until it is cancelled, its token revoked, or the program ends.
+    pub(crate) async fn subscription(&self, reader: Reader, context: &SubscriptionContext) {
+        let asked = context.accepted().resource_subscriptions.clone().unwrap_or_default();
+        let uris = Uris::Subscription(asked.into_iter().take(MOST).collect());
+        tokio::select! {
+            () = self.run(reader, Sink::Subscription(context.sink()), uris) => {}
+            () = context.cancelled() => {}
+        }
+    }
+
+    async fn run(&self, mut reader: Reader, sink: Sink<'_>, uris: Uris<'_>) {
+        let mut changes = self.mcp.toolbox.changes();
+        let mut seen = *changes.borrow_and_update();
+        let mut revoked = self.mcp.toolbox.policy().revoked();
+        let stopping = self.mcp.tasks.stopping();
+        let mut list_due: Option<Instant> = None;
+        loop {
+            let notices = tokio::select! {
+                next = reader.next() => match next {
+                    Next::Event(stamped) => self.hear(&stamped.event, &uris, &mut list_due).await,
+                    Next::Lost(_) => {
+                        list_due.get_or_insert_with(|| Instant::now() + GATHER);
+                        uris.all().into_iter().map(Notice::Updated).collect()
+                    }
+                    Next::Closed => return,
+                },
+                changed = changes.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    let now = *changes.borrow_and_update();
+                    compare(std::mem::replace(&mut seen, now), now)
+                }
+                () = at(list_due) => {
+                    list_due = None;
+                    vec![Notice::Resources]
+                }
+                changed = revoked.changed() => {
+                    if changed.is_err() || !self.mcp.toolbox.policy().is_live(&self.caller) {
+                        return;
+                    }
+                    Vec::new()
+                }
+                () = stopping.cancelled() => return,
+            };
+            for notice in notices {
+                if !sink.send(notice).await {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The notices that an event is worth to this client.
+    async fn hear(
+        &self,
+        event: &Event,
+        uris: &Uris<'_>,
+        list_due: &mut Option<Instant>,
+    ) -> Vec<Notice> {
+        let mut notices = Vec::new();
+        for shelf in lists::shelves(&self.mcp.toolbox, &self.caller, &self.profile) {
+            if shelf.list_changed(event) {
+                list_due.get_or_insert_with(|| Instant::now() + GATHER);
+            }
+            if let Some(uri) = shelf.changed(event)
+                && uris.contain(&uri)
+                && self.still_sees(&uri).await
+            {
+                notices.push(Notice::Updated(uri));
+            }
+        }
+        if let Event::Service(service) = event
+            && let Some(level) = self.log_level(service)
+        {
+            notices.push(Notice::Log(level, service.clone()));
+        }
+        notices
+    }
+
+    /// A caller with a narrow view may have lost sight of what it asked about.
+    async fn still_sees(&self, uri: &str) -> bool {
+        self.caller.grant.entities.is_open()
+            || lists::read(&self.mcp.toolbox, &self.caller, &self.profile, uri).await.is_ok()
+    }
+
+    /// The level of a service's change in the client's log, when the client asked for such lines.
+    fn log_level(&self, service: &Service) -> Option<LoggingLevel> {
+        let least = self.wanted.level()?;
+        let level = protocol_level(match service.state {
+            "down" => log::Level::Error,
+            "degraded" => log::Level::Warn,
+            _ => log::Level::Info,
+        });
+        let may = self.mcp.toolbox.policy().may(&self.caller, &service.service, Level::Read);
+        (may && rank(level) >= rank(least)).then_some(level)
+    }
+}
+
+impl Sink<'_> {
+    /// Returns whether the client is still there.
+    async fn send(&self, notice: Notice) -> bool {
+        match self {
+            Sink::Session(peer) => match notice {
+                Notice::Updated(uri) => {
+                    let update = ResourceUpdatedNotificationParam::new(uri);
+                    peer.notify_resource_updated(update).await.is_ok()
+                }
+                Notice::Tools => peer.notify_tool_list_changed().await.is_ok(),
+                Notice::Resources => peer.notify_resource_list_changed().await.is_ok(),
+                Notice::Prompts => peer.notify_prompt_list_changed().await.is_ok(),
+                Notice::Log(level, service) => {
+                    let logger = service.service.clone();
+                    let Ok(data) = serde_json::to_value(service) else { return true };
+                    let line = LoggingMessageNotificationParam::new(level, data);
+                    let sent = peer.notify_logging_message(line.with_logger(logger)).await;
+                    sent.is_ok()
+                }
+            },
+            Sink::Subscription(sink) => {
+                let asked = sink.accepted();
+                let sent = match notice {
+                    Notice::Updated(uri) => sink.notify_resource_updated(uri).await,
+                    Notice::Tools if asked.tools_list_changed == Some(true) => {
+                        sink.notify_tool_list_changed().await
+                    }
+                    Notice::Resources if asked.resources_list_changed == Some(true) => {
+                        sink.notify_resource_list_changed().await
+                    }
+                    Notice::Prompts if asked.prompts_list_changed == Some(true) => {
+                        sink.notify_prompt_list_changed().await
+                    }
+                    _ => return true,
+                };
+                sent.is_ok()
+            }
+        }
+    }
+}
+
+fn compare(before: Changes, now: Changes) -> Vec<Notice> {
+    let mut notices = Vec::new();
+    if before.tools != now.tools {
+        notices.push(Notice::Tools);
+    }
+    if before.resources != now.resources {
+        notices.push(Notice::Resources);
+    }
+    if before.prompts != now.prompts {
+        notices.push(Notice::Prompts);
+    }
+    notices
+}
+
+async fn at(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}

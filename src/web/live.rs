@@ -1,0 +1,206 @@
+//! `/events`: what happens, told as it happens, to whoever may know it.
+//!
+//! Fed by the bus; read by the page and by scripts. A reader names what it wants
+//! (`?event=entity&house=home&entity_id=light.*`), comes back with `Last-Event-ID`, and is told
+//! (`event: lost`) when events are gone for good. The stream ends when its token is revoked or its
+//! page session closed.
+
+use crate::error::Error;
+use crate::events::Event;
+use crate::http::{HeaderMap, Query, Response, State, guard, sse};
+use crate::policy::{Caller, EntityFacts, Level};
+use crate::web::{MaybeCaller, Page, Web, required};
+use serde::Deserialize;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often a stream looks whether its page session still stands.
+const LOOK: Duration = Duration::from_secs(15);
+/// Names in one filter at most.
+const MOST: usize = 64;
+
+/// What a reader wants: each a list with commas, `*` at the end of a name stands for any rest.
+/// An event that has no such field does not pass.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Filter {
+    event: Option<String>,
+    house: Option<String>,
+    entity_id: Option<String>,
+    area: Option<String>,
+    service: Option<String>,
+}
+
+impl Filter {
+    fn check(&self) -> Result<(), Error> {
+        let all = [&self.event, &self.house, &self.entity_id, &self.area, &self.service];
+        if all.into_iter().flatten().any(|list| list.split(',').count() > MOST) {
+            return Err(Error::invalid(format!("a filter of /events names more than {MOST}")));
+        }
+        Ok(())
+    }
+
+    fn wants(&self, event: &Event) -> bool {
+        let (house, entity, area, service) = match event {
+            Event::Entity(e) => (Some(&*e.house), Some(&*e.entity_id), e.area.as_deref(), None),
+            Event::House(h) => (Some(&*h.house), None, None, None),
+            Event::Service(s) => (None, None, None, Some(&*s.service)),
+            Event::Audit(_) => (None, None, None, None),
+        };
+        matches(&self.event, Some(event.name()))
+            && matches(&self.house, house)
+            && matches(&self.entity_id, entity)
+            && matches(&self.area, area)
+            && matches(&self.service, service)
+    }
+}
+
+fn matches(wanted: &Option<String>, has: Option<&str>) -> bool {
+    let Some(wanted) = wanted else { return true };
+    let Some(has) = has else { return false };
+    wanted.split(',').map(str::trim).any(|one| match one.strip_suffix('*') {
+        Some(start) => has.starts_with(start),
+        None => has == one,
+    })
+}
+
+/// Whether `caller` may know of `event` at all.
+fn may_know(caller: &Caller, pages: &[Page], event: &Event) -> bool {
+    let owner = pages.iter().find(|page| page.events.contains(&event.name()));
+    if owner.is_some_and(|page| !caller.grant.covers(page.name, Level::Read)) {
+        return false;
+    }
+    match event {
+        Event::Entity(e) => caller.grant.entities.permits(EntityFacts {
+            entity_id: &e.entity_id,
+            area: e.area.as_deref(),
+            labels: &e.labels,
+            exposed: e.exposed,
+        }),
+        Event::Audit(a) => caller.grant.covers("web", Level::Admin) || *a.who == *caller.name,
+        Event::House(_) | Event::Service(_) => true,
+    }
+}
+
+/// Answers `/events`.
+pub(super) async fn events(
+    State(web): State<Arc<Web>>,
+    caller: MaybeCaller,
+    headers: HeaderMap,
+    Query(filter): Query<Filter>,
+) -> Result<Response, Error> {
+    let caller = required(caller)?;
+    filter.check()?;
+    let session = guard::session_cookie(&headers).map(str::to_owned);
+    let after = sse::last_event_id(&headers);
+    let until = barred(web.clone(), caller.clone(), session);
+    let bus = web.parts.events.clone();
+    let keep =
+        move |event: &Event| filter.wants(event) && may_know(&caller, &web.parts.pages, event);
+    Ok(sse::answer(&bus, after, keep, until))
+}
+
+/// Waits until the caller may no longer listen: its token is revoked, its page session closed, or
+/// Hearth ends.
+async fn barred(web: Arc<Web>, caller: Caller, session: Option<String>) {
+    let policy = &web.parts.policy;
+    let stopping = web.parts.tasks.stopping();
+    let mut revoked = policy.revoked();
+    loop {
+        // Looking comes first: what was revoked before this ran for the first time is not told again.
+        let closed = session.as_ref().is_some_and(|s| policy.caller_of_page(s).is_none());
+        if closed || !policy.is_live(&caller) {
+            return;
+        }
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            _ = revoked.changed() => {}
+            () = tokio::time::sleep(LOOK) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::{Audit, Entity, House, HouseChange, Service};
+    use crate::policy::{EntityScope, Grant, Via};
+
+    fn light() -> Event {
+        Event::Entity(Entity {
+            house: "home".into(),
+            entity_id: "light.kitchen".into(),
+            state: Some("on".into()),
+            old_state: Some("off".into()),
+            name: None,
+            area: Some("kitchen".into()),
+            labels: Vec::new().into(),
+            exposed: false,
+            changed: 0.0,
+        })
+    }
+
+    fn service() -> Event {
+        Event::Service(Service { service: "store".into(), state: "up", reason: None })
+    }
+
+    fn audit(who: &str) -> Event {
+        Event::Audit(Audit {
+            at: 0.0,
+            who: who.into(),
+            via: "http",
+            action: "x".into(),
+            target: String::new(),
+            outcome: "allowed",
+            reason: None,
+        })
+    }
+
+    #[test]
+    fn a_filter_passes_what_has_each_named_field() {
+        let check = |query: &str, event: &Event, want: bool| {
+            let uri = format!("http://h/events?{query}").parse().unwrap();
+            let Query(filter) = Query::<Filter>::try_from_uri(&uri).unwrap();
+            assert_eq!(filter.wants(event), want, "{query}");
+        };
+        check("", &light(), true);
+        check("event=entity", &light(), true);
+        check("event=house,service", &light(), false);
+        check("entity_id=light.*", &light(), true);
+        check("entity_id=light.kit", &light(), false);
+        check("entity_id=lock.*,light.kitchen", &light(), true);
+        check("entity_id=light.*", &service(), false);
+        check("house=home&area=kitchen", &light(), true);
+        check("house=cabin", &light(), false);
+        check("service=store", &service(), true);
+        let lost = Event::House(House { house: "home".into(), change: HouseChange::Lost });
+        check("house=home", &lost, true);
+        let uri = "http://h/events?entity=x".parse().unwrap();
+        assert!(Query::<Filter>::try_from_uri(&uri).is_err());
+    }
+
+    #[test]
+    fn nobody_is_told_what_it_may_not_know() {
+        let page = Page { name: "rooms", title: "Rooms", events: &["entity"], summary: None };
+        let check = |grant: Grant, event: Event, want: bool| {
+            let caller =
+                Caller { name: "tablet".into(), via: Via::Http, grant: Arc::new(grant), token: 7 };
+            assert_eq!(may_know(&caller, std::slice::from_ref(&page), &event), want, "{event:?}");
+        };
+        let scoped = |scope: EntityScope| Grant { entities: scope, ..Grant::default() };
+        let only = |service: &str| Grant { services: vec![service.into()], ..Grant::default() };
+        check(Grant::default(), light(), true);
+        check(scoped(EntityScope { exposed_only: true, ..Default::default() }), light(), false);
+        check(
+            scoped(EntityScope { deny: vec!["light.*".into()], ..Default::default() }),
+            light(),
+            false,
+        );
+        check(only("rooms"), light(), true);
+        check(only("other"), light(), false);
+        check(Grant::default(), audit("somebody"), false);
+        check(Grant::default(), audit("tablet"), true);
+        check(Grant::admin(), audit("somebody"), true);
+        check(only("other"), service(), true);
+    }
+}

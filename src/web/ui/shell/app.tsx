@@ -1,0 +1,199 @@
+// The frame around every page: navigation, the demo banner, the link's state.
+import { useEffect, useRef } from "preact/hooks";
+import { post } from "../shared/api";
+import { Icon } from "../shared/icons";
+import { link } from "../shared/live";
+import { Failed, Head, Loading, tell, Toasts } from "../shared/parts";
+import { href, pageName } from "../shared/route";
+import { keep } from "../shared/storage";
+import { text } from "../shared/text";
+import { flipTheme, theme } from "../shared/theme";
+import { Activity } from "./activity";
+import { Connect } from "./connect";
+import { Overview } from "./overview";
+import { openPage, pages } from "./pages";
+import { known, state } from "./state";
+
+function Brand() {
+  return (
+    <a class="brand" href={href("")}>
+      <img src={iconHref()} alt="" width="28" height="28" />
+      {text.name}
+    </a>
+  );
+}
+
+/** The icon's name holds a hash; the document already knows it. */
+function iconHref(): string {
+  return document.querySelector<HTMLLinkElement>('link[rel="icon"]')?.href ?? "";
+}
+
+function Tabs() {
+  const tab = (name: string, title: string, icon: { name?: string; path?: string }) => (
+    <a
+      key={name}
+      class="tab"
+      href={href(name)}
+      aria-current={pageName.value === name ? "page" : undefined}
+    >
+      <Icon {...icon} />
+      {title}
+    </a>
+  );
+  return (
+    <nav class="tabs" aria-label={text.nav}>
+      {tab("", text.pages.overview, { name: "overview" })}
+      {pages.value.map((p) => tab(p.name, p.title, { path: p.icon }))}
+      {tab("connect", text.pages.connect, { name: "connect" })}
+      {tab("activity", text.pages.activity, { name: "activity" })}
+    </nav>
+  );
+}
+
+async function logOut() {
+  try {
+    await post("logout", {});
+    keep("in", null);
+    location.replace("login");
+  } catch (e) {
+    tell((e as Error).message);
+  }
+}
+
+function Buttons() {
+  const dark = theme.value === "dark";
+  const flip = dark ? text.theme.light : text.theme.dark;
+  return (
+    <>
+      <button class="icon-button" type="button" aria-label={flip} title={flip} onClick={flipTheme}>
+        <Icon name={dark ? "sun" : "moon"} />
+      </button>
+      <button
+        class="icon-button"
+        type="button"
+        aria-label={text.logout}
+        title={text.logout}
+        onClick={() => void logOut()}
+      >
+        <Icon name="leave" />
+      </button>
+    </>
+  );
+}
+
+function Who() {
+  const who = known.value?.who;
+  if (!who) return null;
+  return (
+    <p class="who">
+      <strong>{who.name}</strong>
+      {text.who(who.level)}
+    </p>
+  );
+}
+
+function Shown() {
+  const name = pageName.value;
+  if (name === "") return <Overview />;
+  if (name === "connect") return <Connect />;
+  if (name === "activity") return <Activity />;
+  const page = pages.value.find((p) => p.name === name);
+  if (!page) {
+    if (!known.value) return <Loading />;
+    return (
+      <Head title={text.unknown.title} lead={text.unknown.body}>
+        <a class="button" href={href("")}>
+          {text.unknown.back}
+        </a>
+      </Head>
+    );
+  }
+  const opened = openPage(name);
+  if (opened.error.value) {
+    return <Failed title={text.broken} why={opened.error.value} again={opened.again} />;
+  }
+  const Page = opened.module.value?.Page;
+  return Page ? <Page /> : <Loading />;
+}
+
+function title(): string {
+  const name = pageName.value;
+  const own = text.pages as Record<string, string>;
+  const page = pages.value.find((p) => p.name === name)?.title ?? own[name || "overview"];
+  return page ? `${page} – ${text.name}` : text.name;
+}
+
+export function App() {
+  const main = useRef<HTMLDivElement>(null);
+  const name = pageName.value;
+  const first = useRef(true);
+  useEffect(() => {
+    document.title = title();
+    if (!first.current) {
+      // A new page begins at its top, and screen readers follow.
+      main.current?.focus({ preventScroll: true });
+      scrollTo(0, 0);
+    }
+    first.current = false;
+  }, [name, pages.value]);
+  const error = state.error.value;
+  return (
+    <>
+      <a
+        class="skip"
+        href="#main"
+        onClick={(e) => {
+          e.preventDefault();
+          main.current?.focus();
+        }}
+      >
+        {text.skip}
+      </a>
+      {known.value?.demo && (
+        <div class="demo" role="region" aria-label={text.demoLabel}>
+          {text.demo}
+        </div>
+      )}
+      <div class="frame">
+        <div class="topbar" role="region" aria-label={text.name}>
+          <Brand />
+          <LinkMark />
+          <Buttons />
+        </div>
+        <header class="rail">
+          <Brand />
+          <Tabs />
+          <div class="rail-foot">
+            <LinkMark />
+            <div class="row">
+              <Who />
+              <div>
+                <Buttons />
+              </div>
+            </div>
+          </div>
+        </header>
+        <main class="main" id="main">
+          <div class="page" ref={main} tabIndex={-1}>
+            {error && !known.value ? (
+              <Failed why={error} again={() => void state.again()} />
+            ) : (
+              <Shown />
+            )}
+          </div>
+        </main>
+      </div>
+      <Toasts />
+    </>
+  );
+}
+
+function LinkMark() {
+  const now = link.value;
+  return (
+    <span class="link" data-link={now} role="status">
+      <span class={`dot ${now === "live" ? "up" : "starting"}`} />
+      {text.link[now]}
+    </span>
+  );
+}
