@@ -1,1 +1,85 @@
-//! demo.
+//! The demo house: a small house that lives, speaking Home Assistant's protocol on loopback.
+//!
+//! `home` connects to it exactly as to a real Home Assistant, so the demo runs the real paths;
+//! nobody it feeds imports it. The house is a pure model ([`house`], [`life`], [`action`]) behind
+//! one edge ([`server`]). It listens on 127.0.0.1 only, asks for a token made at its start, keeps
+//! nothing on disk, and never reaches out. Tests on it never stand in for tests on Home Assistant.
+
+mod action;
+mod attr;
+mod birth;
+mod colour;
+mod command;
+mod dice;
+mod entity;
+mod house;
+mod life;
+mod plan;
+mod registry;
+mod rest;
+mod server;
+mod session;
+mod sun;
+mod template;
+mod time;
+mod wire;
+
+use crate::config::{Env, Form, JsonSchema, Secret};
+use crate::error::Error;
+use crate::tasks::{Tasks, Whose};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Settings of the demo house.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// So many more entities, for measuring how a large house does. At most 20,000.
+    pub extra: usize,
+    /// What chance starts from: houses of equal seeds live equal lives.
+    pub seed: u64,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config { extra: 0, seed: 1 }
+    }
+}
+
+/// Environment variables of the demo house.
+pub const ENV: &[Env] = &[Env::new("HEARTH_DEMO_EXTRA", "demo.extra", Form::Number(0, 20_000))];
+
+/// A running demo house: what one needs to connect to it as to a Home Assistant.
+#[derive(Clone, Debug)]
+pub struct DemoHouse {
+    /// Its address, for example `http://127.0.0.1:40123`.
+    pub url: String,
+    /// Its access token, made anew at each start.
+    pub token: Secret,
+}
+
+/// Starts the demo house on a free loopback port; it runs until `tasks` ends.
+///
+/// # Errors
+/// Broken when loopback gives no port or the system gives no randomness.
+pub async fn start(config: &Config, tasks: &Tasks) -> Result<DemoHouse, Error> {
+    let (listener, address) = server::listen().await?;
+    let token = token()?;
+    let house = house::House::new(config.seed, server::unix_now(), config.extra);
+    let shared = Arc::new(server::Shared::new(house, token.clone()));
+    let listener = Arc::new(listener);
+    let status = tasks.status("demo", Whose::Own);
+    let runner = tasks.clone();
+    tasks.spawn("demo", move |stop| {
+        status.up();
+        server::run(listener.clone(), shared.clone(), runner.clone(), stop)
+    });
+    Ok(DemoHouse { url: format!("http://{address}"), token: Secret::new(token) })
+}
+
+fn token() -> Result<String, Error> {
+    let mut bytes = [0u8; 20];
+    let bad = |e| Error::broken("the system gives no randomness for the demo token").because(e);
+    getrandom::fill(&mut bytes).map_err(bad)?;
+    Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())
+}

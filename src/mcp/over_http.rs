@@ -136,11 +136,16 @@ impl OverHttp {
         let (mcp, place) = (self.mcp.clone(), profile.clone());
         let make = move || Ok(Server::new(mcp.clone(), place.clone(), Who::Carried));
         let service = StreamableHttpService::new(make, self.sessions.clone(), self.served.clone());
+        let is_delete = request.method() == Method::DELETE;
         let response = service.handle(request).await;
         if let Some(id) = session_id(response.headers()) {
             self.sessions.bind(id, caller, &profile);
         }
         let status = response.status();
+        if is_delete && status == StatusCode::ACCEPTED {
+            // Some clients take only these words for done.
+            return StatusCode::NO_CONTENT.into_response();
+        }
         let is_json = response
             .headers()
             .get(header::CONTENT_TYPE)

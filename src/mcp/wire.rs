@@ -7,8 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use rmcp::ErrorData;
 use rmcp::model::{
-    AudioContent, CallToolResult, ContentBlock, ImageContent, PromptArgument, PromptMessage,
-    Resource, ResourceContents, ResourceTemplate, Role, ToolAnnotations,
+    AudioContent, CallToolResult, ContentBlock, ErrorCode, ImageContent, PromptArgument,
+    PromptMessage, Resource, ResourceContents, ResourceTemplate, Role, ToolAnnotations,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -121,6 +121,18 @@ pub(crate) fn protocol_error(error: &Error) -> ErrorData {
             ErrorData::internal_error(text, data)
         }
     }
+}
+
+/// A failure to read a resource. What is not there has another code in the newest protocol.
+pub(crate) fn unread(error: &Error, uri: &str, newest: bool) -> ErrorData {
+    let mut failure = protocol_error(error);
+    if let Some(data) = failure.data.as_mut().and_then(serde_json::Value::as_object_mut) {
+        data.insert("uri".into(), uri.into());
+    }
+    if newest && error.kind() == Kind::NotFound {
+        failure.code = ErrorCode::INVALID_PARAMS;
+    }
+    failure
 }
 
 /// A block of content.

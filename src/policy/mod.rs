@@ -274,6 +274,14 @@ impl Policy {
     }
 }
 
+/// Returns a fresh random token of 192 bits, without a name.
+///
+/// # Errors
+/// Broken when the system gives no random numbers.
+pub fn random_token() -> Result<String, Error> {
+    random_hex(24)
+}
+
 /// Seconds since 1970.
 fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64())

@@ -14,6 +14,8 @@ pub const VALUE_MAX: usize = 1 << 20;
 pub const KEY_MAX: usize = 512;
 /// Longest name of a table or an outbox, in bytes.
 pub const NAME_MAX: usize = 64;
+/// Longest life of an entry that does not live for ever.
+pub const TTL_MAX: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
 /// Most operations in one batch.
 pub const BATCH_MAX: usize = 256;
 /// Most bytes (keys and values) in one batch.
@@ -126,8 +128,11 @@ fn op_bytes(op: &Op) -> usize {
 fn check_op(op: &Op) -> Result<(), Error> {
     match op {
         Op::Put { table, key, value, ttl } => {
-            if ttl.is_some_and(|ttl| ttl < Duration::from_millis(1)) {
-                return Err(Error::invalid("an entry of the store must live for at least 1 ms"));
+            let shortest = Duration::from_millis(1);
+            if ttl.is_some_and(|ttl| !(shortest..=TTL_MAX).contains(&ttl)) {
+                return Err(Error::invalid(
+                    "an entry of the store lives for 1 ms to 100 years, or for ever",
+                ));
             }
             check_key(table, key)?;
             check_value(value)
@@ -174,7 +179,7 @@ fn check_value(value: &[u8]) -> Result<(), Error> {
 
 /// Time as the store counts it: milliseconds since 1970.
 pub(super) fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| millis(d))
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis)
 }
 
 /// A duration in whole milliseconds.

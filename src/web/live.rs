@@ -6,17 +6,13 @@
 //! page session closed.
 
 use crate::error::Error;
-use crate::events::{Event, Next, Reader, Stamped};
-use crate::http::{HeaderMap, Query, Response, State, sse};
+use crate::events::Event;
+use crate::http::{HeaderMap, Query, Response, State, guard, sse};
 use crate::policy::{Caller, EntityFacts, Level};
-use crate::web::{MaybeCaller, Page, Web, login, required};
-use futures_util::{Stream, stream};
+use crate::web::{MaybeCaller, Page, Web, required};
 use serde::Deserialize;
-use serde_json::json;
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
 
 /// How often a stream looks whether its page session still stands.
 const LOOK: Duration = Duration::from_secs(15);
@@ -95,77 +91,32 @@ pub(super) async fn events(
 ) -> Result<Response, Error> {
     let caller = required(caller)?;
     filter.check()?;
-    let last = headers.get("last-event-id").and_then(|v| v.to_str().ok()?.parse().ok());
-    let (backlog, lost, reader) = match last {
-        Some(id) => web.parts.events.read_after(id),
-        None => (Vec::new(), 0, web.parts.events.read()),
-    };
-    let cookie = login::cookie(&headers).map(str::to_owned);
-    let revoked = web.parts.policy.revoked();
-    let backlog = backlog.into();
-    let watch = Watch { web, caller, cookie, filter, backlog, lost, reader, revoked };
-    Ok(sse::answer(watch.stream()))
+    let session = guard::session_cookie(&headers).map(str::to_owned);
+    let after = sse::last_event_id(&headers);
+    let until = barred(web.clone(), caller.clone(), session);
+    let bus = web.parts.events.clone();
+    let keep =
+        move |event: &Event| filter.wants(event) && may_know(&caller, &web.parts.pages, event);
+    Ok(sse::answer(&bus, after, keep, until))
 }
 
-/// One reader of `/events`.
-struct Watch {
-    web: Arc<Web>,
-    caller: Caller,
-    cookie: Option<String>,
-    filter: Filter,
-    backlog: VecDeque<Arc<Stamped>>,
-    lost: u64,
-    reader: Reader,
-    revoked: watch::Receiver<u64>,
-}
-
-impl Watch {
-    fn stream(self) -> impl Stream<Item = sse::Message> + Send {
-        stream::unfold(self, |mut watch| async move {
-            let message = watch.next().await?;
-            Some((message, watch))
-        })
-    }
-
-    /// Waits for what this reader is to be told next; `None` ends the stream.
-    async fn next(&mut self) -> Option<sse::Message> {
-        loop {
-            let lost = std::mem::take(&mut self.lost);
-            if lost > 0 {
-                return Some(sse::Message::new("lost", json!({ "events": lost }).to_string()));
-            }
-            if let Some(stamped) = self.backlog.pop_front() {
-                match self.told(&stamped) {
-                    Some(message) => return Some(message),
-                    None => continue,
-                }
-            }
-            tokio::select! {
-                next = self.reader.next() => match next {
-                    Next::Event(stamped) => self.backlog.push_back(stamped),
-                    Next::Lost(n) => self.lost = n,
-                    Next::Closed => return None,
-                },
-                _ = self.revoked.changed() => {
-                    if !self.web.parts.policy.is_live(&self.caller) {
-                        return None;
-                    }
-                }
-                () = tokio::time::sleep(LOOK) => {
-                    let policy = &self.web.parts.policy;
-                    if self.cookie.as_ref().is_some_and(|c| policy.caller_of_page(c).is_none()) {
-                        return None;
-                    }
-                }
-            }
+/// Waits until the caller may no longer listen: its token is revoked, its page session closed, or
+/// Hearth ends.
+async fn barred(web: Arc<Web>, caller: Caller, session: Option<String>) {
+    let policy = &web.parts.policy;
+    let stopping = web.parts.tasks.stopping();
+    let mut revoked = policy.revoked();
+    loop {
+        // Looking comes first: what was revoked before this ran for the first time is not told again.
+        let closed = session.as_ref().is_some_and(|s| policy.caller_of_page(s).is_none());
+        if closed || !policy.is_live(&caller) {
+            return;
         }
-    }
-
-    fn told(&self, stamped: &Stamped) -> Option<sse::Message> {
-        let event = &stamped.event;
-        let tell = self.filter.wants(event) && may_know(&self.caller, &self.web.parts.pages, event);
-        let data = tell.then(|| serde_json::to_string(event).ok()).flatten()?;
-        Some(sse::Message::new(event.name(), data).with_id(stamped.id))
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            _ = revoked.changed() => {}
+            () = tokio::time::sleep(LOOK) => {}
+        }
     }
 }
 

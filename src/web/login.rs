@@ -4,17 +4,16 @@
 //! here. A token is taken from the body alone, never from an address.
 
 use crate::error::Error;
-use crate::http::guard::COOKIE;
+use crate::http::guard::{self, Client};
 use crate::http::{
-    Bytes, HeaderMap, HeaderValue, IntoResponse, Json, Response, State, StatusCode, header,
+    Bytes, Extension, HeaderMap, HeaderValue, IntoResponse, Json, Response, State, StatusCode,
+    header,
 };
 use crate::policy::{Outcome, Via};
 use crate::web::{MaybeCaller, Web, assets, page};
 use serde_json::json;
 use std::sync::Arc;
 
-/// As long as policy keeps a page session.
-const LASTS: u32 = 30 * 24 * 3600;
 /// A token is far shorter.
 const LONGEST: usize = 4096;
 
@@ -27,18 +26,26 @@ pub(super) async fn form(headers: HeaderMap, caller: MaybeCaller) -> Response {
 }
 
 /// Answers `POST /login` with `{"token":…}` or the form of the login page.
-pub(super) async fn open(State(web): State<Arc<Web>>, headers: HeaderMap, body: Bytes) -> Response {
+pub(super) async fn open(
+    State(web): State<Arc<Web>>,
+    Extension(client): Extension<Client>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let json = is_json(&headers);
     let policy = &web.parts.policy;
-    let token = token(&body, json);
-    let Some(caller) = token.and_then(|token| policy.caller_of_token(&token, Via::Page)) else {
-        return wrong(json);
+    let token = token(&body, json).unwrap_or_default();
+    let caller = match web.parts.guard.try_token(&client, &token, Via::Page) {
+        Ok(caller) => caller,
+        Err(e) => return refuse(e, json),
     };
-    let cookie = policy.open_page(&caller);
+    let Some(cookie) = guard::set_cookie(&policy.open_page(&caller), client.is_https) else {
+        return refuse(Error::broken("the page session could not be opened"), json);
+    };
     policy.record(&caller, "login", "", Outcome::Allowed, None);
     let mut answer =
         if json { Json(json!({ "who": &*caller.name })).into_response() } else { to("./") };
-    set_cookie(&mut answer, &cookie, LASTS);
+    answer.headers_mut().insert(header::SET_COOKIE, cookie);
     answer
 }
 
@@ -48,24 +55,15 @@ pub(super) async fn close(
     headers: HeaderMap,
     caller: MaybeCaller,
 ) -> Response {
-    if let Some(cookie) = cookie(&headers) {
+    if let Some(cookie) = guard::session_cookie(&headers) {
         web.parts.policy.close_page(cookie);
         if let Some(caller) = caller {
             web.parts.policy.record(&caller.0, "logout", "", Outcome::Allowed, None);
         }
     }
     let mut answer = if is_json(&headers) { Json(json!({})).into_response() } else { to("login") };
-    set_cookie(&mut answer, "", 0);
+    answer.headers_mut().insert(header::SET_COOKIE, guard::clear_cookie());
     answer
-}
-
-/// Returns the page session that a request carries.
-pub(super) fn cookie(headers: &HeaderMap) -> Option<&str> {
-    let lines = headers.get_all(header::COOKIE).into_iter().filter_map(|v| v.to_str().ok());
-    lines.flat_map(|line| line.split(';')).find_map(|one| {
-        let (name, value) = one.trim().split_once('=')?;
-        (name == COOKIE).then_some(value)
-    })
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -106,22 +104,24 @@ fn unescape(value: &str) -> Option<String> {
     String::from_utf8(out).ok()
 }
 
-fn wrong(json: bool) -> Response {
-    let e = Error::unauthenticated("This token is not known here; check it or make another");
+/// The same words as JSON for the login page's script, and on the page for a form without one.
+fn refuse(e: Error, json: bool) -> Response {
     if json {
         return e.into_response();
     }
     let html = assets::login().plain().and_then(|html| {
         String::from_utf8(html).map_err(|e| Error::broken("the login page is not text").because(e))
     });
-    let mut answer = match html {
-        Ok(html) => html.replace("<!--wrong-->", e.what()).into_response(),
+    let html = match html {
+        Ok(html) => html.replace("<!--wrong-->", e.what()),
         Err(e) => return e.into_response(),
     };
-    *answer.status_mut() = StatusCode::UNAUTHORIZED;
-    let head = answer.headers_mut();
-    head.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    head.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let kind = [(header::CONTENT_TYPE, "text/html; charset=utf-8")];
+    let mut answer = (kind, html).into_response();
+    // The status and what goes with it are those of the error itself.
+    let plain = e.into_response();
+    *answer.status_mut() = plain.status();
+    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     page::guarded(answer)
 }
 
@@ -129,14 +129,6 @@ fn wrong(json: bool) -> Response {
 fn to(place: &'static str) -> Response {
     (StatusCode::SEE_OTHER, [(header::LOCATION, place), (header::CACHE_CONTROL, "no-store")])
         .into_response()
-}
-
-fn set_cookie(answer: &mut Response, value: &str, seconds: u32) {
-    // No Secure: the page is also served over plain HTTP in the home's own network.
-    let line = format!("{COOKIE}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict");
-    if let Ok(line) = HeaderValue::from_str(&line) {
-        answer.headers_mut().insert(header::SET_COOKIE, line);
-    }
 }
 
 #[cfg(test)]

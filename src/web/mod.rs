@@ -14,12 +14,14 @@ mod metrics;
 mod page;
 mod process;
 mod state;
+mod tokens;
 
 pub use assets::bundled_pages;
 pub use meter::{Gather, Meter};
 
 use crate::error::Error;
 use crate::events::Events;
+use crate::http::guard::Guard;
 use crate::http::{Counters, Extension, Router, get, post};
 use crate::policy::{Caller, Policy};
 use crate::tasks::Tasks;
@@ -71,6 +73,8 @@ pub struct Parts {
     pub pages: Vec<Page>,
     /// Returns the newest lines of the log, oldest first.
     pub log: Arc<dyn Fn() -> Vec<Line> + Send + Sync>,
+    /// The door in front of the routes; login tries tokens there, so that its wrong ones count.
+    pub guard: Guard,
     /// What the listeners count.
     pub counters: Counters,
     /// What `/metrics` asks besides what web knows itself.
@@ -100,6 +104,7 @@ pub fn routes(parts: Parts) -> Router {
         .route("/api/web/state", get(state::state))
         .route("/api/web/logs", get(state::logs))
         .route("/api/web/audit", get(state::audit))
+        .route("/api/web/tokens", get(tokens::list).post(tokens::make).delete(tokens::revoke))
         .with_state(web)
 }
 

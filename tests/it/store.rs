@@ -84,6 +84,10 @@ impl Dice {
         Dice(seed)
     }
 
+    fn from(seed: u64) -> Dice {
+        Dice(seed | 1)
+    }
+
     fn below(&mut self, most: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;

@@ -1,9 +1,10 @@
-//! Tests of web: its routes without sockets. The page itself is tested in a real browser, by
+//! Tests of web: its routes behind the guard, without sockets. The page itself is tested in a real browser, by
 //! `scripts/ui test`.
 
 use futures_util::StreamExt as _;
 use hearth::error::Error;
 use hearth::events::{Entity, Event, Events};
+use hearth::http::guard::Guard;
 use hearth::http::{Body, HeaderMap, Method, Request, Router, StatusCode, header, to_bytes};
 use hearth::policy::{self, Caller, EntityScope, Grant, Level, Policy, Via};
 use hearth::store::Store;
@@ -14,7 +15,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tower::ServiceExt as _;
 
-/// A web with one service of its own, and no guard: the tests say who calls.
+/// A web with one service of its own. A caller that a test hands in passes the guard as it does
+/// from the control socket; without one the guard decides.
 struct House {
     router: Router,
     policy: Policy,
@@ -28,6 +30,9 @@ impl House {
         let tasks = Tasks::new(events.clone());
         let config = policy::Config::default();
         let policy = Policy::start(&config, &store, &events, &tasks, None).await.unwrap();
+        let counters = hearth::http::Counters::default();
+        let http = hearth::http::Config::default();
+        let guard = Guard::new(&http, &policy, &counters).unwrap();
         let page = Page {
             name: "rooms",
             title: "Rooms",
@@ -42,12 +47,13 @@ impl House {
             demo: true,
             pages: vec![page],
             log: Arc::new(move || vec![line.clone()]),
-            counters: hearth::http::Counters::default(),
+            guard: guard.clone(),
+            counters,
             gather: vec![Arc::new(|meter: &mut Meter| {
                 meter.gauge("hearth_rooms", "Rooms", &[("floor", "ground")], 4.0);
             })],
         };
-        House { router: routes(parts), policy, tasks, events }
+        House { router: guard.protect(routes(parts)), policy, tasks, events }
     }
 
     /// Makes a token; returns its secret and its caller.
@@ -59,6 +65,7 @@ impl House {
 
     async fn ask(&self, request: Ask<'_>) -> Answer {
         let mut built = Request::builder().method(request.method).uri(request.path);
+        built = built.header("host", "localhost:7123");
         for (name, value) in request.headers {
             built = built.header(*name, *value);
         }
@@ -220,15 +227,14 @@ async fn a_token_given_once_opens_a_page_session_that_ends_at_logout() {
     }
     assert!(!cookie.contains(&secret) && !answer.text().await.contains(&secret));
     let pair = cookie.split(';').next().unwrap();
-    let session = pair.strip_prefix("hearth_session=").unwrap();
+    let session = pair.split_once('=').unwrap().1;
     let caller = house.policy.caller_of_page(session).unwrap();
     assert_eq!((&*caller.name, caller.via), ("phone", Via::Page));
 
     let logout = Ask {
         method: Method::POST,
         path: "/logout",
-        headers: &[("cookie", pair)],
-        caller: Some(&caller),
+        headers: &[("cookie", pair), ("origin", "http://localhost:7123")],
         ..Ask::default()
     };
     let answer = house.ask(logout).await;
@@ -253,7 +259,7 @@ async fn a_wrong_token_gets_401_as_json_and_as_a_page() {
     let answer = house.ask(ask(&form, "token=wrong")).await;
     assert_eq!((answer.status, answer.header(header::SET_COOKIE)), (StatusCode::UNAUTHORIZED, ""));
     assert!(answer.header(header::CONTENT_SECURITY_POLICY).contains("frame-ancestors 'none'"));
-    assert!(answer.text().await.contains("This token is not known here"));
+    assert!(answer.text().await.contains("this token is not known"));
 
     let json_body = [("content-type", "application/json")];
     let answer = house.ask(ask(&json_body, r#"{"token":"wrong"}"#)).await;
@@ -278,10 +284,39 @@ async fn the_form_alone_logs_in_without_a_script() {
 }
 
 #[tokio::test]
+async fn a_browser_without_a_session_is_sent_to_the_login_page() {
+    let house = House::new().await;
+    let html = [("accept", "text/html,application/xhtml+xml")];
+    let check = async |path: &str, want: &str| {
+        let answer = house.ask(Ask { path, headers: &html, ..Ask::default() }).await;
+        assert_eq!((answer.status.as_u16(), answer.header(header::LOCATION)), (303, want));
+    };
+    check("/", "login").await;
+    check("/metrics", "login").await;
+    check("/api/web/state", "../../login").await;
+    assert_eq!(house.get("/", None).await.status, 401);
+}
+
+#[tokio::test]
+async fn wrong_tokens_at_the_login_make_an_address_wait() {
+    let house = House::new().await;
+    let headers = [("content-type", "application/json")];
+    let mut last = StatusCode::OK;
+    for _ in 0..12 {
+        let body = r#"{"token":"wrong"}"#;
+        let method = Method::POST;
+        let ask = Ask { method, path: "/login", headers: &headers, body, ..Ask::default() };
+        last = house.ask(ask).await.status;
+    }
+    assert_eq!(last, 429);
+}
+
+#[tokio::test]
 async fn documents_forbid_everything_that_is_not_ours() {
     let house = House::new().await;
-    for path in ["/", "/login"] {
-        let answer = house.get(path, None).await;
+    let (_, caller) = house.token("phone", Grant::default()).await;
+    for (path, caller) in [("/", Some(&caller)), ("/login", None)] {
+        let answer = house.get(path, caller).await;
         let policy = answer.header(header::CONTENT_SECURITY_POLICY).to_owned();
         assert!(policy.starts_with("default-src 'none'"), "{path}: {policy}");
         assert!(!policy.contains("unsafe") && !policy.contains("http"), "{path}: {policy}");
@@ -301,7 +336,7 @@ async fn documents_forbid_everything_that_is_not_ours() {
 #[tokio::test]
 async fn assets_are_kept_for_good_and_packed_for_who_takes_it() {
     let house = House::new().await;
-    let html = house.get("/", None).await.text().await;
+    let html = house.get("/login", None).await.text().await;
     let name = html.split("\"assets/style-").nth(1).unwrap().split('"').next().unwrap();
     let path = format!("/assets/style-{name}");
     let ask = |headers| Ask { path: &path, headers, ..Ask::default() };
@@ -418,7 +453,7 @@ async fn a_reader_that_returns_is_told_what_it_missed_and_what_is_gone() {
         house.ask(Ask { path: "/events", headers: &back, caller: Some(&caller), ..Ask::default() });
     let (mut body, mut seen) = (ask.await.body, String::new());
     until(&mut body, &mut seen, "light.n514\"").await;
-    assert!(seen.starts_with("event: lost\ndata: {\"events\":1}\n\n"), "{}", &seen[..200]);
+    assert!(seen.contains("event: lost\ndata: {\"lost\":1}\n\n"), "{}", &seen[..200]);
     assert!(!seen.contains("light.n2\"") && seen.contains("light.n3\""));
 }
 

@@ -4,7 +4,6 @@
 //! and, unless its path is [`PUBLIC`] and it came without a token, a [`Caller`] among its extensions.
 //! It asks `policy` whose token it is and decides nothing about what the caller may do.
 
-mod answer;
 mod client;
 mod cookie;
 mod name;
@@ -13,12 +12,11 @@ mod rate;
 mod wrong;
 
 pub use client::{Client, Net};
-pub use cookie::{COOKIE, page_session};
+pub use cookie::{COOKIE, clear_cookie, session_cookie, set_cookie};
 pub use public::{PUBLIC, Public};
 
 use crate::error::Error;
 use crate::http::answer::refusal;
-use crate::http::guard::answer::{Refusal, preflight, sign_in, unauthenticated};
 use crate::http::serve::Peer;
 use crate::http::{Config, Counters, Reason};
 use crate::policy::{Caller, Policy, Via};
@@ -60,14 +58,21 @@ struct Shared {
     wrong: Mutex<wrong::Wrong>,
 }
 
+/// The answer to a request that may not pass.
+struct Refusal(Box<Response>);
+
+impl From<Response> for Refusal {
+    fn from(answer: Response) -> Refusal {
+        Refusal(Box::new(answer))
+    }
+}
+
 /// What `admit` found out about a request that may pass.
 struct Passed {
     /// The origin of another page that may read the answer.
     origin: Option<HeaderValue>,
     /// The answer to a preflight request: no route sees it.
     preflight: Option<Response>,
-    /// Who hands in a token, when the route is one that takes them: its 401 is a wrong token.
-    hands_in: Option<IpAddr>,
 }
 
 impl Guard {
@@ -104,38 +109,30 @@ impl Guard {
         self.shared.names.add(name);
     }
 
-    /// Returns whose token this is.
-    fn try_token(&self, client: &Client, secret: &str) -> Result<Caller, Refusal> {
-        self.may_try(client, secret)?;
-        match self.shared.policy.caller_of_token(secret, Via::Http) {
-            Some(caller) => {
-                lock(&self.shared.wrong).worked(client.address, secret, Instant::now());
-                Ok(caller)
-            }
-            None => {
-                self.wrong_token(client.address);
-                let what = "this token is not known (any more); `hearth token new` makes one";
-                Err(unauthenticated(what).into())
-            }
-        }
-    }
-
-    /// Whether a client that sent wrong tokens may try again already.
-    fn may_try(&self, client: &Client, secret: &str) -> Result<(), Refusal> {
-        let may = lock(&self.shared.wrong).may_try(client.address, secret, Instant::now());
-        may.map_err(|wait| {
+    /// Returns whose token this is. For a login form: counts wrong tokens like the door itself.
+    ///
+    /// # Errors
+    /// Limit while the client has to wait, Unauthenticated for a wrong token.
+    pub fn try_token(&self, client: &Client, secret: &str, via: Via) -> Result<Caller, Error> {
+        let now = Instant::now();
+        if let Err(wait) = lock(&self.shared.wrong).may_try(client.address, secret, now) {
             self.shared.counters.refuse(Reason::RateLimit, client.address);
             let seconds = wait.as_secs() + 1;
             let what = format!("too many wrong tokens from here; wait {seconds} s and try again");
-            let mut answer = Error::limit(what).into_response();
-            answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-            answer.into()
-        })
-    }
-
-    fn wrong_token(&self, address: IpAddr) {
-        lock(&self.shared.wrong).failed(address, Instant::now());
-        self.shared.counters.refuse(Reason::WrongToken, address);
+            return Err(Error::limit(what));
+        }
+        match self.shared.policy.caller_of_token(secret, via) {
+            Some(caller) => {
+                lock(&self.shared.wrong).worked(client.address, secret, now);
+                Ok(caller)
+            }
+            None => {
+                lock(&self.shared.wrong).failed(client.address, now);
+                self.shared.counters.refuse(Reason::WrongToken, client.address);
+                let what = "this token is not known (any more); `hearth token new` makes one";
+                Err(Error::unauthenticated(what))
+            }
+        }
     }
 
     /// Decides about a request and notes on it who calls.
@@ -169,7 +166,7 @@ impl Guard {
         }
         let origin = origin.filter(|_| from.is_other());
         if let Some(preflight) = preflight(request, origin.as_ref()) {
-            return Ok(Passed { origin, preflight: Some(preflight), hands_in: None });
+            return Ok(Passed { origin, preflight: Some(preflight) });
         }
         let caller = self.caller(request, &client, from.is_same())?;
         match &caller {
@@ -182,12 +179,8 @@ impl Guard {
         if let Some(caller) = caller {
             request.extensions_mut().insert(caller);
         }
-        let hands_in = is_public && !is_safe(request.method());
-        if hands_in {
-            self.may_try(&client, "")?;
-        }
         request.extensions_mut().insert(client);
-        Ok(Passed { origin, preflight: None, hands_in: hands_in.then_some(client.address) })
+        Ok(Passed { origin, preflight: None })
     }
 
     /// Returns who calls; `None` when the request does not say.
@@ -200,9 +193,13 @@ impl Guard {
         let headers = request.headers();
         if let Some(value) = headers.get(header::AUTHORIZATION) {
             let secret = value.to_str().ok().and_then(bearer).unwrap_or("");
-            return self.try_token(client, secret).map(Some);
+            return self
+                .try_token(client, secret, Via::Http)
+                .map(Some)
+                .map_err(|e| answer_401(e).into());
         }
-        let page = page_session(headers).and_then(|c| self.shared.policy.caller_of_page(c));
+        let page =
+            cookie::session_cookie(headers).and_then(|c| self.shared.policy.caller_of_page(c));
         if let Some(caller) = page {
             // SameSite holds back other sites, but not other ports of this machine.
             if is_safe(request.method()) || same_origin {
@@ -228,10 +225,10 @@ impl Guard {
         self.shared.counters.refuse(Reason::NoToken, client.address);
         let accept = request.headers().get(header::ACCEPT).and_then(|v| v.to_str().ok());
         if request.method() == Method::GET && accept.is_some_and(|a| a.contains("text/html")) {
-            return sign_in(request.uri().path());
+            return to_login(request.uri().path());
         }
         let what = "this needs a token: send it as 'Authorization: Bearer …'";
-        unauthenticated(what)
+        answer_401(Error::unauthenticated(what))
     }
 }
 
@@ -248,11 +245,6 @@ async fn pass(State(guard): State<Guard>, mut request: Request, next: Next) -> R
         Some(preflight) => preflight,
         None => next.run(request).await,
     };
-    if let Some(address) = passed.hands_in
-        && answer.status() == StatusCode::UNAUTHORIZED
-    {
-        guard.wrong_token(address);
-    }
     if let Some(origin) = passed.origin {
         let headers = answer.headers_mut();
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
@@ -261,6 +253,48 @@ async fn pass(State(guard): State<Guard>, mut request: Request, next: Next) -> R
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
     }
     answer
+}
+
+/// Answers the question of a browser whether another page may ask; never with credentials.
+fn preflight(request: &Request, origin: Option<&HeaderValue>) -> Option<Response> {
+    origin?;
+    let asked = request.headers();
+    if request.method() != Method::OPTIONS {
+        return None;
+    }
+    asked.get(header::ACCESS_CONTROL_REQUEST_METHOD)?;
+    let mut answer = StatusCode::NO_CONTENT.into_response();
+    let headers = answer.headers_mut();
+    let methods = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
+    if let Some(wanted) = asked.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
+    }
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+    Some(answer)
+}
+
+/// Sends a browser to the login page, which sends it back. The address is relative, since a proxy
+/// may serve Hearth below a path of its own, and the browser keeps what stands behind `#`.
+fn to_login(path: &str) -> Response {
+    let up = "../".repeat(path.matches('/').count().saturating_sub(1).min(16));
+    let place = [(header::LOCATION, format!("{up}login"))];
+    (StatusCode::SEE_OTHER, place, [(header::CACHE_CONTROL, "no-store")]).into_response()
+}
+
+fn answer_401(e: Error) -> Response {
+    let mut answer = e.into_response();
+    if answer.status() == StatusCode::UNAUTHORIZED {
+        ask_for_token(&mut answer);
+    } else {
+        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    answer
+}
+
+fn ask_for_token(answer: &mut Response) {
+    let value = HeaderValue::from_static("Bearer realm=\"hearth\"");
+    answer.headers_mut().insert(header::WWW_AUTHENTICATE, value);
 }
 
 fn bearer(value: &str) -> Option<&str> {

@@ -8,6 +8,7 @@ use redb::StorageBackend;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Most bytes that a rehearsal keeps in memory; opening never needs nearly as much.
@@ -31,6 +32,8 @@ struct Rehearsal {
 pub(super) struct Stage {
     file: Arc<File>,
     rehearsal: Arc<Mutex<Option<Rehearsal>>>,
+    /// Set when the rehearsal is over, so that reads need no lock from then on.
+    live: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for Stage {
@@ -44,7 +47,11 @@ impl Stage {
     pub(super) fn rehearse(file: File) -> io::Result<Stage> {
         let length = file.metadata()?.len();
         let rehearsal = Rehearsal { length, ..Rehearsal::default() };
-        Ok(Stage { file: Arc::new(file), rehearsal: Arc::new(Mutex::new(Some(rehearsal))) })
+        Ok(Stage {
+            file: Arc::new(file),
+            rehearsal: Arc::new(Mutex::new(Some(rehearsal))),
+            live: Arc::new(AtomicBool::new(false)),
+        })
     }
 
     /// Ends the rehearsal: does to the file what was asked so far.
@@ -59,6 +66,7 @@ impl Stage {
             }
         }
         *rehearsal = None;
+        self.live.store(true, Ordering::Release);
         Ok(())
     }
 
@@ -76,6 +84,9 @@ impl StorageBackend for Stage {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        if self.live.load(Ordering::Acquire) {
+            return self.file.read_exact_at(out, offset);
+        }
         let rehearsal = self.rehearsal();
         let Some(rehearsal) = rehearsal.as_ref() else {
             return self.file.read_exact_at(out, offset);

@@ -6,6 +6,8 @@
 
 mod backend;
 mod files;
+#[cfg(test)]
+mod power;
 mod writer;
 
 use crate::error::Error;
@@ -157,7 +159,10 @@ impl Disk {
     fn closed(&self) -> Error {
         Error::offline(match self.status.state() {
             State::Down(why) => format!("the store is not open: {why}"),
-            _ => "the store is closed because Hearth is stopping".to_owned(),
+            State::Degraded(why) => format!("the store is starting again: {why}"),
+            State::Starting | State::Up => {
+                "the store is closed because Hearth is stopping".to_owned()
+            }
         })
     }
 

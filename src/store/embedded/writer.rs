@@ -30,14 +30,23 @@ pub(super) enum Job {
     Reopen,
 }
 
-struct Wanted {
+/// A change and who waits for it.
+pub(super) struct Wanted {
     change: Change,
     reply: oneshot::Sender<Result<u64, Error>>,
-    _place: OwnedSemaphorePermit,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+impl Wanted {
+    /// Makes one that nobody waits for.
+    #[cfg(test)]
+    pub(super) fn new(change: Change) -> Wanted {
+        Wanted { change, reply: oneshot::channel().0, _place: None }
+    }
 }
 
 /// Why a transaction did not happen.
-struct Failed {
+pub(super) struct Failed {
     why: redb::Error,
     /// Whether the commit had begun, so that nobody can say whether it is on the disk.
     open_end: bool,
@@ -82,7 +91,7 @@ impl Writer {
             let mut take = |job, group: &mut Vec<Wanted>| match job {
                 Job::Change { change, reply, place } => {
                     bytes += change.adds();
-                    group.push(Wanted { change, reply, _place: place });
+                    group.push(Wanted { change, reply, _place: Some(place) });
                     group.len() < GROUP && bytes < BATCH_BYTES
                 }
                 Job::Sweep { reply } => {
@@ -134,7 +143,8 @@ impl Writer {
         }
     }
 
-    fn attempt(&self, group: &[Wanted]) -> Result<Vec<Result<u64, Error>>, Failed> {
+    /// Does a group of changes in one transaction; when it returns, they are on the disk.
+    pub(super) fn attempt(&self, group: &[Wanted]) -> Result<Vec<Result<u64, Error>>, Failed> {
         if self.disk.unsure.load(Ordering::Acquire) {
             self.reopen_if_needed();
         }

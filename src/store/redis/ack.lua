@@ -3,6 +3,7 @@ local there = redis.call('ZREM', KEYS[2], ARGV[1])
 if there == 1 then
   local message = redis.call('HGET', KEYS[3], ARGV[1])
   redis.call('HDEL', KEYS[3], ARGV[1])
-  redis.call('HINCRBY', KEYS[1], 'bytes', -#(message or ''))
+  -- A plain minus would make -0 of an empty message, which Redis takes for no number.
+  redis.call('HINCRBY', KEYS[1], 'bytes', 0 - #(message or ''))
 end
 return there

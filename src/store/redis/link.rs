@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 /// Calls that may be under way at once.
 const CALLS: usize = 32;
 const CONNECT: Duration = Duration::from_secs(2);
-const ANSWER: Duration = Duration::from_secs(5);
+const ANSWER: Duration = Duration::from_secs(3);
 /// How often a Redis that answers is looked at.
 const LOOK: Duration = Duration::from_secs(10);
 /// How long to wait before one that does not answer is tried again, at first and at most.

@@ -89,9 +89,11 @@ export function Chips<K extends string>(props: {
   all: { key: K; name: string; count?: number }[];
   chosen: K;
   choose: (key: K) => void;
+  /** Long rows scroll sideways on phones in place of taking several lines. */
+  oneLine?: boolean;
 }) {
   return (
-    <div class="chips" role="group" aria-label={props.label}>
+    <div class={props.oneLine ? "chips one-line" : "chips"} role="group" aria-label={props.label}>
       {props.all.map((chip) => (
         <button
           key={chip.key}

@@ -19,6 +19,7 @@ export const text = {
   who: (level: string) =>
     ({ read: "may look", control: "may control", admin: "may change everything" })[level] ?? level,
   demo: "Demo house – nothing here is real",
+  demoLabel: "Demo",
   close: "Close",
   again: "Try again",
   dismiss: "Dismiss",
@@ -55,8 +56,6 @@ export const text = {
     addressBody: "The way is called “streamable HTTP”. The token goes into the header Authorization, behind the word Bearer.",
     client: "Set up the client",
     clients: "Client",
-    others: "Over SSH, without a token",
-    othersBody: "Where a client starts programs by itself, it can reach Hearth through SSH. It then acts as “local” in the activity.",
     copy: "Copy",
     copied: "Copied",
     copyFailed: "Copying was refused by the browser; select the text instead",

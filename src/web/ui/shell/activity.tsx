@@ -45,7 +45,7 @@ function Audit() {
   if (!entries.length) return <Empty title={t.auditNone}>{t.auditNoneBody}</Empty>;
   return (
     <ul class="card rows" aria-label={t.audit}>
-      {entries.toReversed().map((e, i) => (
+      {[...entries].reverse().map((e, i) => (
         <li class="entry" key={entries.length - i}>
           <time class="at small soft num" dateTime={iso(e.at)} title={when(e.at)}>
             {ago(e.at)}
@@ -152,9 +152,7 @@ export function Activity() {
         chosen={view}
         choose={(key) => settle("activity", key === "log" ? "log" : "")}
       />
-      <section class="section" aria-label={view === "log" ? t.log : t.audit}>
-        {view === "log" ? <Log /> : <Audit />}
-      </section>
+      <div class="section">{view === "log" ? <Log /> : <Audit />}</div>
     </>
   );
 }

@@ -3,7 +3,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { post } from "../shared/api";
 import { Icon } from "../shared/icons";
 import { link } from "../shared/live";
-import { Empty, Failed, Loading, tell, Toasts } from "../shared/parts";
+import { Failed, Head, Loading, tell, Toasts } from "../shared/parts";
 import { href, pageName } from "../shared/route";
 import { keep } from "../shared/storage";
 import { text } from "../shared/text";
@@ -101,10 +101,11 @@ function Shown() {
   if (!page) {
     if (!known.value) return <Loading />;
     return (
-      <Empty title={text.unknown.title}>
-        <p>{text.unknown.body}</p>
-        <a href={href("")}>{text.unknown.back}</a>
-      </Empty>
+      <Head title={text.unknown.title} lead={text.unknown.body}>
+        <a class="button" href={href("")}>
+          {text.unknown.back}
+        </a>
+      </Head>
     );
   }
   const opened = openPage(name);
@@ -149,26 +150,29 @@ export function App() {
         {text.skip}
       </a>
       {known.value?.demo && (
-        <div class="demo" role="note">
+        <div class="demo" role="region" aria-label={text.demoLabel}>
           {text.demo}
         </div>
       )}
       <div class="frame">
-        <div class="topbar">
+        <div class="topbar" role="region" aria-label={text.name}>
           <Brand />
           <LinkMark />
           <Buttons />
         </div>
-        <div class="rail">
+        <header class="rail">
           <Brand />
           <Tabs />
           <div class="rail-foot">
-            <Who />
+            <LinkMark />
             <div class="row">
-              <Buttons />
+              <Who />
+              <div>
+                <Buttons />
+              </div>
             </div>
           </div>
-        </div>
+        </header>
         <main class="main" id="main">
           <div class="page" ref={main} tabIndex={-1}>
             {error && !known.value ? (
@@ -184,7 +188,7 @@ export function App() {
   );
 }
 
-export function LinkMark() {
+function LinkMark() {
   const now = link.value;
   return (
     <span class="link" data-link={now} role="status">

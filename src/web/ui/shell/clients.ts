@@ -11,6 +11,11 @@ export interface Client {
 const json = (value: unknown) => JSON.stringify(value, null, 2);
 const bearer = (token: string) => ({ Authorization: `Bearer ${token}` });
 
+const ssh = (host: string, run: string) =>
+  json({ mcpServers: { hearth: { command: "ssh", args: [`USER@${host}`, run] } } });
+const sshNote =
+  "Needs no token: the client starts “hearth mcp” on that machine through SSH and acts as “local”. Put your login name there for USER.";
+
 export const clients: Client[] = [
   {
     key: "cursor",
@@ -44,8 +49,14 @@ export const clients: Client[] = [
     key: "ssh",
     name: "Over SSH",
     where: "JSON",
-    note: "Needs no token: the client starts “hearth mcp” on that machine through SSH and acts as “local”. Put your login name before the @.",
-    words: ({ host }) =>
-      json({ mcpServers: { hearth: { command: "ssh", args: [`pi@${host}`, "hearth", "mcp"] } } }),
+    note: sshNote,
+    words: ({ host }) => ssh(host, "hearth mcp"),
+  },
+  {
+    key: "ssh-container",
+    name: "SSH, container",
+    where: "JSON",
+    note: sshNote,
+    words: ({ host }) => ssh(host, "docker exec -i hearth /hearth mcp"),
   },
 ];

@@ -2,7 +2,6 @@
 import { Empty, Head, Loading } from "../shared/parts";
 import { text } from "../shared/text";
 import { ago, clock } from "../shared/time";
-import { LinkMark } from "./app";
 import { openPage, pages } from "./pages";
 import { known, type Service } from "./state";
 
@@ -60,11 +59,7 @@ export function Overview() {
   const hour = new Date(clock.value).getHours();
   return (
     <>
-      <Head title={t.greeting(hour)} lead={sentence}>
-        <div class="wide-only">
-          <LinkMark />
-        </div>
-      </Head>
+      <Head title={t.greeting(hour)} lead={sentence} />
       {modules.map((m, i) => m?.Glance && <m.Glance key={i} />)}
       <Services />
     </>

@@ -1,0 +1,92 @@
+//! Subcommands that ask the running daemon, or this machine.
+
+use crate::app::cli::{Options, Token};
+use crate::app::config::{self, Config};
+use crate::app::say;
+use crate::aurora;
+use crate::error::Error;
+use crate::http::control;
+use crate::policy::{EntityScope, Grant};
+use serde_json::{Value, json};
+use std::process::ExitCode;
+
+/// `hearth health`: 0 when well, 1 when not, 69 when nobody answers.
+pub(super) fn health(options: &Options, service: Option<&str>) -> Result<ExitCode, Error> {
+    let config = config::load(options)?;
+    let (status, answer) = ask(&config, "GET", "/health", None)?;
+    let Some(service) = service else {
+        say(&format!("{answer:#}"));
+        return Ok(if status == 200 { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    };
+    let services = answer["services"].as_object().cloned().unwrap_or_default();
+    let Some(state) = services.get(service).and_then(Value::as_str) else {
+        let known: Vec<&str> = services.keys().map(String::as_str).collect();
+        return Err(Error::not_found(format!(
+            "there is no service '{}'; there are {}",
+            service.escape_debug(),
+            known.join(", ")
+        )));
+    };
+    say(&format!("{service} is {state}"));
+    Ok(if state == "up" { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// `hearth token …`, through the daemon, which holds the store.
+pub(super) fn token(options: &Options, command: &Token) -> Result<(), Error> {
+    let config = config::load(options)?;
+    match command {
+        Token::New { name, level, services, exposed } => {
+            let entities = EntityScope { exposed_only: *exposed, ..EntityScope::default() };
+            let grant = Grant { level: *level, services: services.clone(), entities };
+            let body = json!({"name": name, "grant": grant});
+            let made = done(ask(&config, "POST", "/api/web/tokens", Some(&body))?)?;
+            say(made["secret"].as_str().unwrap_or_default());
+        }
+        Token::List => {
+            let list = done(ask(&config, "GET", "/api/web/tokens", None)?)?;
+            for token in list["tokens"].as_array().into_iter().flatten() {
+                let word = |v: &Value| v.as_str().unwrap_or_default().to_owned();
+                let level = word(&token["grant"]["level"]);
+                say(&format!("{:<40} {level}", word(&token["name"])));
+            }
+        }
+        Token::Revoke { name } => {
+            let body = json!({"name": name});
+            done(ask(&config, "DELETE", "/api/web/tokens", Some(&body))?)?;
+            say(&format!("'{name}' is revoked"));
+        }
+    }
+    Ok(())
+}
+
+/// `hearth audio list`.
+pub(super) fn audio_list() -> Result<(), Error> {
+    let inputs = aurora::inputs()?;
+    if inputs.is_empty() {
+        say("no sound input found; plug in a microphone or line-in, or check /dev/snd");
+    }
+    for input in inputs {
+        say(&format!("{:<32} {}: {}", input.name, input.card, input.device));
+    }
+    Ok(())
+}
+
+pub(super) fn ask(
+    config: &Config,
+    method: &str,
+    path: &str,
+    body: Option<&Value>,
+) -> Result<(u16, Value), Error> {
+    let body = body.map(|body| body.to_string().into_bytes());
+    let answer = control::ask(&config.data_dir, method, path, body.as_deref())?;
+    Ok((answer.status, serde_json::from_slice(&answer.body).unwrap_or(Value::Null)))
+}
+
+/// The answer, or the daemon's error as ours.
+fn done((status, answer): (u16, Value)) -> Result<Value, Error> {
+    if (200..300).contains(&status) {
+        return Ok(answer);
+    }
+    let text = answer["error"]["message"].as_str().unwrap_or("the daemon refused without a reason");
+    Err(Error::new(crate::error::Kind::of_status(status), text))
+}

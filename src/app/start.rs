@@ -1,0 +1,218 @@
+//! The boot order: `hearth serve` and `hearth demo`, read from top to bottom.
+
+use crate::app::cli::Options;
+use crate::app::config::{self, Config};
+use crate::app::{demo_house, logs, say, welcome};
+use crate::error::Error;
+use crate::events::Events;
+use crate::home::{self, Home};
+use crate::http::guard::Guard;
+use crate::http::mdns::Mdns;
+use crate::http::{Counters, Router, control, serve, tls};
+use crate::mcp::over_http::OverHttp;
+use crate::mcp::{self, Mcp, Toolbox};
+use crate::policy::{Grant, Policy};
+use crate::store::Store;
+use crate::tasks::Tasks;
+use crate::web;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// `hearth serve` or `hearth demo`, until SIGTERM or SIGINT.
+pub(super) fn run(options: &Options, demo: bool) -> Result<ExitCode, Error> {
+    let mut config = config::load(options)?;
+    if demo {
+        demo_house::settle(&mut config, options)?;
+    }
+    let ring = logs::start(&config.general)?;
+    let runtime = runtime()?;
+    runtime.block_on(async {
+        let events = Events::new();
+        let tasks = Tasks::new(events.clone());
+        let done = run_until_signal(config, demo, ring, &events, &tasks).await;
+        tasks.stop().await;
+        done
+    })?;
+    // What still hangs in a blocking call must not hold up the end.
+    runtime.shutdown_timeout(Duration::from_millis(500));
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn run_until_signal(
+    mut config: Config,
+    demo: bool,
+    ring: logs::Ring,
+    events: &Events,
+    tasks: &Tasks,
+) -> Result<(), Error> {
+    let signal = signal()?;
+    let store = Store::open(&config.store, &config.data_dir, tasks).await?;
+    let policy =
+        Policy::start(&config.policy, &store, events, tasks, Some(&config.data_dir)).await?;
+    if demo {
+        demo_house::start(&mut config, tasks).await?;
+    }
+    let first_token = first_token(&policy, demo).await?;
+    let parts = parts(&config, demo, ring, events, tasks, &policy)?;
+    let bound = listen(&config, parts, &policy, tasks).await?;
+    let url = url_of(&bound);
+    say(&format!("listening on {url}"));
+    if demo {
+        eprintln!("{}", welcome::demo(&url, config.policy.auth_token.reveal()));
+    } else if let Some(token) = first_token {
+        eprintln!("{}", welcome::first_token(&url, &token));
+    }
+    let name = signal.await;
+    log::info!("{name}: ending");
+    Ok(())
+}
+
+/// Name of the socket that `hearth mcp` connects to, below the data folder.
+pub(super) const MCP_SOCKET: &str = "mcp.sock";
+
+/// What the listeners answer from.
+struct Parts {
+    router: Router,
+    mcp: Mcp,
+    guard: Guard,
+    counters: Counters,
+}
+
+/// Starts the services and puts together what they hand in.
+fn parts(
+    config: &Config,
+    demo: bool,
+    ring: logs::Ring,
+    events: &Events,
+    tasks: &Tasks,
+    policy: &Policy,
+) -> Result<Parts, Error> {
+    let counters = Counters::default();
+    let guard = Guard::new(&config.http, policy, &counters)?;
+    let toolbox = Toolbox::new(&config.mcp, policy);
+    let mut pages = Vec::new();
+    let mut gather = Vec::new();
+    let mut router = Router::new();
+
+    if config.runs("home") {
+        let home = start_home(config, events, tasks, policy)?;
+        toolbox.add_tools(home::tools(&home));
+        toolbox.add_resources(home::resources(&home));
+        toolbox.add_prompts(home::prompts(&home));
+        pages.push(home::page(&home));
+        gather.push(home::gather(&home));
+        router = router.merge(home::routes(&home));
+    }
+
+    let title = if demo { "Hearth (demo house)" } else { "Hearth" };
+    let about = mcp::About { title: title.into(), version: env!("CARGO_PKG_VERSION").into() };
+    let mcp = Mcp::new(&toolbox, events, tasks, about)?;
+    let over_http = OverHttp::start(&mcp);
+    router = router.merge(over_http.router());
+    gather.push(mcp_sessions(over_http));
+    let page = web::Parts {
+        policy: policy.clone(),
+        tasks: tasks.clone(),
+        events: events.clone(),
+        demo,
+        pages,
+        log: Arc::new(move || ring.lines()),
+        guard: guard.clone(),
+        counters: counters.clone(),
+        gather,
+    };
+    Ok(Parts { router: router.merge(web::routes(page)), mcp, guard, counters })
+}
+
+/// Starts the house on its own; `hearth mcp` without a daemon does the same.
+pub(super) fn start_home(
+    config: &Config,
+    events: &Events,
+    tasks: &Tasks,
+    policy: &Policy,
+) -> Result<Home, Error> {
+    let tls = tls::client(config.http.ca_file.as_deref())?;
+    Home::start(&config.home, events, tasks, policy, &home::Reach::new(tls, &Mdns::new(tasks)))
+}
+
+/// Opens the listeners: the network, the control socket, the MCP socket, the mDNS name.
+async fn listen(
+    config: &Config,
+    parts: Parts,
+    policy: &Policy,
+    tasks: &Tasks,
+) -> Result<Vec<SocketAddr>, Error> {
+    let (http, counters) = (&config.http, &parts.counters);
+    let limits = serve::Limits::new(http).body_for("/mcp", config.mcp.message_bytes);
+    let server = serve::Server::new(http, limits, policy.has_tokens(), tasks, counters)?;
+    let guarded = parts.guard.protect(parts.router.clone());
+    let bound = server.listen("http", &http.host, http.port, guarded).await?;
+    control::start(&config.data_dir, parts.router, policy, tasks, counters)?;
+    mcp::stdio::serve_socket(&parts.mcp, &config.data_dir.join(MCP_SOCKET)).await?;
+    let wide = bound.iter().find(|a| !a.ip().to_canonical().is_loopback());
+    if let Some(address) = wide.filter(|_| http.mdns) {
+        let guard = parts.guard.clone();
+        // Another Hearth may have the name already; then this one answers to the name it got.
+        let renamed = move |name: &str| guard.also_called(name);
+        if let Err(e) = Mdns::new(tasks).announce(&http.mdns_name, address.port(), renamed) {
+            log::warn!("this Hearth is not announced on the network: {e}");
+        }
+    }
+    Ok(bound)
+}
+
+/// How many MCP sessions there are, for `/metrics`.
+fn mcp_sessions(over_http: OverHttp) -> web::Gather {
+    Arc::new(move |meter| {
+        let (open, streaming) = over_http.sessions();
+        meter.gauge("hearth_mcp_sessions", "Open MCP sessions", &[], open as f64);
+        let about = "Open MCP sessions with an open stream";
+        meter.gauge("hearth_mcp_sessions_streaming", about, &[], streaming as f64);
+    })
+}
+
+/// Makes the first token of an installation that has none.
+async fn first_token(policy: &Policy, demo: bool) -> Result<Option<String>, Error> {
+    if demo || policy.has_tokens() {
+        return Ok(None);
+    }
+    Ok(Some(policy.new_token("owner", Grant::admin()).await?.secret))
+}
+
+/// The URL that a person on this machine opens.
+fn url_of(bound: &[SocketAddr]) -> String {
+    let shown = bound.iter().find(|a| a.is_ipv4()).or(bound.first());
+    match shown {
+        Some(a) if a.ip().is_unspecified() => format!("http://127.0.0.1:{}", a.port()),
+        Some(a) => format!("http://{a}"),
+        None => "http://127.0.0.1".into(),
+    }
+}
+
+/// The one runtime of the program.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_stack_size(512 * 1024)
+        .max_blocking_threads(64)
+        .thread_keep_alive(Duration::from_secs(2))
+        .enable_all()
+        .build()
+        .map_err(|e| Error::broken("cannot start the runtime").because(e))
+}
+
+/// Returns a future that ends with the name of the signal that asks the program to end.
+fn signal() -> Result<impl Future<Output = &'static str>, Error> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let bad = |e: std::io::Error| Error::broken("cannot listen for signals").because(e);
+    let mut term = signal(SignalKind::terminate()).map_err(bad)?;
+    let mut int = signal(SignalKind::interrupt()).map_err(bad)?;
+    Ok(async move {
+        tokio::select! {
+            _ = term.recv() => "SIGTERM",
+            _ = int.recv() => "SIGINT",
+        }
+    })
+}

@@ -1,0 +1,71 @@
+//! What a person is told when Hearth starts, and the JSON that MCP clients want.
+
+use crate::app::cli::Form;
+use crate::app::config::Config;
+use crate::error::Error;
+use serde_json::json;
+
+/// Stands where the reader puts their token.
+const TOKEN_HERE: &str = "YOUR-TOKEN";
+
+/// Returns the JSON to paste into an MCP client's configuration.
+///
+/// # Errors
+/// Invalid when the host for ssh is no host name.
+pub(super) fn client_json(config: &Config, form: Form) -> Result<String, Error> {
+    let server = match form {
+        Form::Http => {
+            let url = format!("http://{}.local:{}", config.http.mdns_name, config.http.port);
+            return Ok(http_json(&url, TOKEN_HERE));
+        }
+        Form::Stdio => {
+            let own = std::env::current_exe().ok();
+            let own = own.and_then(|p| p.to_str().map(str::to_owned));
+            json!({"command": own.unwrap_or_else(|| "hearth".into()), "args": ["mcp"]})
+        }
+        Form::Ssh(host) => {
+            let fits = |c: char| c.is_ascii_alphanumeric() || "-_.@:[]".contains(c);
+            if host.is_empty() || host.starts_with('-') || !host.chars().all(fits) {
+                return Err(Error::invalid(format!(
+                    "--ssh is '{}', but must be a host as ssh takes it, for example umbrel@umbrel.local",
+                    host.escape_debug()
+                )));
+            }
+            let run = "docker exec -i hearth /hearth mcp";
+            json!({"command": "ssh", "args": [host, run]})
+        }
+    };
+    Ok(pretty(&json!({"mcpServers": {"hearth": server}})))
+}
+
+/// The same for a client that connects to `url` with `token`.
+pub(super) fn http_json(url: &str, token: &str) -> String {
+    pretty(&json!({"mcpServers": {"hearth": {
+        "type": "http",
+        "url": format!("{url}/mcp"),
+        "headers": {"Authorization": format!("Bearer {token}")},
+    }}}))
+}
+
+/// What `hearth demo` says when it listens.
+pub(super) fn demo(url: &str, token: &str) -> String {
+    format!(
+        "\nHearth demo: a made-up house on this machine. Nothing in it is real.\n\n\
+         \x20 Page    {url}\n  Token   {token}\n  MCP     {url}/mcp\n\n\
+         Paste this into an MCP client:\n\n{}\n\nCtrl-C ends it.\n",
+        http_json(url, token)
+    )
+}
+
+/// What the first start of `hearth serve` says about the token it made.
+pub(super) fn first_token(url: &str, token: &str) -> String {
+    format!(
+        "\nThis is the first start, so here is your token. It is shown only now:\n\n\
+         \x20 {token}\n\nOpen {url} and log in with it, or paste this into an MCP client:\n\n{}\n",
+        http_json(url, token)
+    )
+}
+
+fn pretty(value: &serde_json::Value) -> String {
+    format!("{value:#}")
+}

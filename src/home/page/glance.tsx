@@ -1,0 +1,147 @@
+// The house's part of the overview: one sentence, and what is on, by room.
+import { computed } from "@preact/signals";
+import { Empty, Failed, href, Loading } from "hearth/ui";
+import { Ask } from "./ask";
+import { areas, entities, house, keyOf, pulse, sorted, stale } from "./house";
+import { Picture } from "./icons";
+import { Away } from "./list";
+import { canSwitch, degrees, domainOf, isActive, number, say, type Entity } from "./model";
+import { t } from "./text";
+import { Flip } from "./tile";
+
+/** So many lines of a room at most. */
+const FEW = 5;
+
+/** Everything but what is there for configuration, at the pace of the pulse. */
+const everything = computed(() => {
+  void pulse.value;
+  return sorted.value.map((s) => s.peek()).filter((e) => !e.category);
+});
+
+/** What counts as on: things that use power or stand open, not sensors that see something. */
+function counts(e: Entity): boolean {
+  const domain = domainOf(e.id);
+  if (domain === "automation" || domain === "remote") return false;
+  if (domain === "climate") return ["heating", "cooling"].includes(String(e.attributes.hvac_action));
+  if (domain === "binary_sensor") {
+    return e.state === "on" && ["door", "window", "garage_door", "opening", "smoke", "gas", "moisture"].includes(String(e.attributes.device_class));
+  }
+  // Blinds stand open all day; a garage should not.
+  if (domain === "cover") return e.state !== "closed" && ["garage", "gate", "door"].includes(String(e.attributes.device_class));
+  if (domain === "alarm_control_panel") return e.state === "triggered";
+  return isActive(e);
+}
+
+const mean = (list: number[]) => list.reduce((a, b) => a + b, 0) / list.length;
+
+/** The temperature of each area: of its thermometers, else of its thermostats. */
+const warmth = computed(() => {
+  const by = new Map<string, { room: number[]; stove: number[] }>();
+  for (const e of everything.value) {
+    if (!e.area) continue;
+    const domain = domainOf(e.id);
+    const thermometer = domain === "sensor" && e.attributes.device_class === "temperature";
+    if (!thermometer && domain !== "climate") continue;
+    const value = number(thermometer ? Number.parseFloat(e.state) : e.attributes.current_temperature);
+    if (value === null) continue;
+    const here = by.get(e.area) ?? { room: [], stove: [] };
+    by.set(e.area, here);
+    (thermometer ? here.room : here.stove).push(value);
+  }
+  return new Map([...by].map(([area, { room, stove }]) => [area, mean(room.length ? room : stove)]));
+});
+
+const rooms = computed(() => {
+  const by = new Map<string, Entity[]>();
+  for (const e of everything.value.filter(counts)) {
+    const area = e.area && areas.value.has(e.area) ? e.area : "";
+    const here = by.get(area);
+    if (here) here.push(e);
+    else by.set(area, [e]);
+  }
+  return [...by].sort(([a], [b]) =>
+    a === "" ? 1 : b === "" ? -1 : (areas.value.get(a) ?? "").localeCompare(areas.value.get(b) ?? ""),
+  );
+});
+
+function Room(props: { area: string; on: Entity[] }) {
+  const warm = warmth.value.get(props.area);
+  const rest = props.on.length - FEW;
+  return (
+    <article class="card room">
+      <header>
+        <h3>{areas.value.get(props.area) ?? t.noArea}</h3>
+        {warm !== undefined && <span class="soft num">{degrees(warm)}</span>}
+      </header>
+      <ul>
+        {props.on.slice(0, FEW).map((e) => (
+          <li key={keyOf(e)} class="active">
+            <a href={href("home", keyOf(e))} class="tile-link">
+              <span class="picture small-picture">
+                <Picture of={e} />
+              </span>
+              <span class="tile-words">
+                <span class="tile-name">{e.name}</span>
+                <span class="tile-state num">{say(e)}</span>
+              </span>
+            </a>
+            {canSwitch(e) && <Flip of={e} />}
+          </li>
+        ))}
+      </ul>
+      {rest > 0 && (
+        <a class="small soft rest" href={href("home")}>
+          {t.glance.and(rest)}
+        </a>
+      )}
+    </article>
+  );
+}
+
+function Rooms() {
+  if (!house.value.value) {
+    const why = house.error.value;
+    return why ? <Failed why={why} again={() => void house.again()} /> : <Loading rows={5} />;
+  }
+  if (!entities.size) return <Empty title={t.none}>{t.noneBody}</Empty>;
+  if (!rooms.value.length) return <Empty title={t.glance.off}>{t.glance.offBody}</Empty>;
+  return (
+    <div class={stale.value ? "rooms old" : "rooms"}>
+      {rooms.value.map(([area, on]) => (
+        <Room key={area} area={area} on={on} />
+      ))}
+    </div>
+  );
+}
+
+export function Glance() {
+  return (
+    <section class="section" aria-labelledby="on-now">
+      <div class="section-head">
+        <h2 id="on-now">{t.glance.title}</h2>
+        <a class="small" href={href("home")}>
+          {t.glance.all}
+        </a>
+      </div>
+      <Away />
+      <Rooms />
+      <Ask />
+    </section>
+  );
+}
+
+/** Lights, locks and warmth in one sentence. */
+export function sentence(): string {
+  if (!house.value.value || !entities.size || stale.value) return "";
+  const parts: string[] = [];
+  const lights = everything.value.filter((e) => domainOf(e.id) === "light");
+  if (lights.length) parts.push(t.sentence.lights(lights.filter((e) => e.state === "on").length));
+  const locks = everything.value.filter((e) => domainOf(e.id) === "lock");
+  if (locks.length) {
+    const open = locks.filter((e) => e.state !== "locked");
+    parts.push(open.length ? t.sentence.unlocked(open.map((e) => e.name)) : t.sentence.locked);
+  }
+  const warm = [...warmth.value.values()];
+  if (warm.length) parts.push(t.sentence.inside(degrees(mean(warm))));
+  return parts.length ? t.sentence.join(parts) : "";
+}

@@ -1,0 +1,235 @@
+// The page in a real browser, on a real `hearth demo`.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Hearth, launch, login, resident, until, visitor } from "./harness.mjs";
+
+let hearth;
+let browser;
+before(async () => {
+  [hearth, browser] = await Promise.all([Hearth.start(), launch()]);
+});
+after(async () => {
+  await browser?.close();
+  await hearth?.stop();
+});
+
+const LAMP = "light.floor_lamp";
+const tile = (page, name) => page.locator(".tile", { hasText: name });
+const dialog = (page) => page.getByRole("dialog");
+
+test("a token given once opens the page, and the browser never keeps it", async () => {
+  const { page, context, faults } = await visitor(browser, hearth);
+  await page.goto(hearth.url + "#/home");
+  faults.expected.push(/401/);
+  await page.getByLabel("Token").fill("wrong-token");
+  await page.getByRole("button", { name: "Log in" }).click();
+  await page.getByText("token is not known").waitFor();
+
+  await page.getByLabel("Token").fill(hearth.token);
+  await page.keyboard.press("Enter");
+  // What stands behind # survives the login.
+  await page.getByRole("heading", { name: "Home", level: 1 }).waitFor();
+  const cookies = await context.cookies();
+  assert.equal(cookies.length, 1);
+  assert.equal(cookies[0].httpOnly, true);
+  assert.equal(cookies[0].sameSite, "Strict");
+  const kept = await page.evaluate(() => JSON.stringify([location.href, { ...localStorage }, { ...sessionStorage }, document.cookie]));
+  assert.ok(!kept.includes(hearth.token) && !cookies[0].value.includes(hearth.token));
+
+  await page.goto(hearth.url + "login");
+  await page.getByRole("navigation").waitFor();
+  await page.getByRole("button", { name: "Log out" }).first().click();
+  await page.getByLabel("Token").waitFor();
+  await page.goto(hearth.url);
+  await page.getByLabel("Token").waitFor();
+  faults.check();
+  await context.close();
+});
+
+test("the login works without a script", async () => {
+  const { page, context, faults } = await visitor(browser, hearth, { javaScriptEnabled: false });
+  await page.goto(hearth.url + "login");
+  await page.getByLabel("Token").fill("wrong");
+  faults.expected.push(/401/);
+  await page.getByRole("button", { name: "Log in" }).click();
+  await page.getByText("token is not known").waitFor();
+  await page.getByLabel("Token").fill(hearth.token);
+  await page.getByRole("button", { name: "Log in" }).click();
+  await page.getByText("needs JavaScript").waitFor();
+  faults.check();
+  await context.close();
+});
+
+test("the overview says that it is a demo, what runs and what is on", async () => {
+  const { page, context, faults } = await resident(browser, hearth);
+  await hearth.call("light.turn_on", LAMP, { brightness_pct: 40 });
+  await page.getByText("Demo house").waitFor();
+  await page.getByRole("heading", { name: "Services" }).waitFor();
+  const services = await hearth.ask("health");
+  for (const name of Object.keys(services.services)) {
+    await page.locator(".service .name", { hasText: new RegExp(`^${name}$`) }).waitFor();
+  }
+  const { name } = await hearth.entity(LAMP);
+  await page.locator(".room", { hasText: name }).getByText("40 %").waitFor();
+  await page.getByText(/lights? (is|are) on/).waitFor();
+  faults.check();
+  await context.close();
+});
+
+test("a change in the house shows without a reload", async () => {
+  const { page, context, faults } = await resident(browser, hearth);
+  await page.goto(hearth.url + "#/home");
+  const { name } = await hearth.entity(LAMP);
+  const switched = tile(page, name).getByRole("switch");
+  for (const [service, want] of [["turn_off", "false"], ["turn_on", "true"], ["turn_off", "false"]]) {
+    await hearth.call(`light.${service}`, LAMP);
+    await until(`the switch is ${want}`, async () => (await switched.getAttribute("aria-checked")) === want);
+  }
+  faults.check();
+  await context.close();
+});
+
+test("the switch of a light switches the light", async () => {
+  const { page, context, faults } = await resident(browser, hearth);
+  await hearth.call("light.turn_off", LAMP);
+  await page.goto(hearth.url + "#/home");
+  const { name } = await hearth.entity(LAMP);
+  const switched = tile(page, name).getByRole("switch");
+  for (const state of ["on", "off"]) {
+    await switched.click();
+    await until(`the light is ${state}`, async () => (await hearth.entity(LAMP)).state === state);
+    await until("the page says so", async () => (await switched.getAttribute("aria-checked")) === String(state === "on"));
+  }
+  faults.check();
+  await context.close();
+});
+
+test("details open by keyboard, set the brightness and close by Escape", async () => {
+  const { page, context, faults } = await resident(browser, hearth);
+  await hearth.call("light.turn_on", LAMP, { brightness_pct: 50 });
+  await page.goto(hearth.url + "#/home");
+  const { name } = await hearth.entity(LAMP);
+  const link = tile(page, name).getByRole("link");
+  await link.focus();
+  await page.keyboard.press("Enter");
+  await dialog(page).getByText(LAMP).waitFor();
+  const slider = dialog(page).getByLabel("Brightness");
+  await slider.focus();
+  await page.keyboard.press("End");
+  await until("the lamp is at full", async () => (await hearth.entity(LAMP)).attributes.brightness === 255);
+  await dialog(page).getByText("On · 100 %").waitFor();
+  await page.keyboard.press("Escape");
+  await dialog(page).waitFor({ state: "detached" });
+  assert.ok(page.url().endsWith("#/home"), page.url());
+  faults.check();
+  await context.close();
+});
+
+test("unlocking a door is asked about first", async () => {
+  const { page, context, faults } = await resident(browser, hearth);
+  const lock = "lock.front_door";
+  await hearth.call("lock.lock", lock);
+  await until("it is locked", async () => (await hearth.entity(lock)).state === "locked");
+  await page.goto(hearth.url + `#/home/${lock}`);
+  faults.expected.push(/409/);
+  const unlock = dialog(page).getByRole("button", { name: "Unlock" });
+  await unlock.click();
+  const question = page.getByRole("dialog", { name: "Are you sure?" });
+  await question.getByRole("button", { name: "Cancel" }).click();
+  assert.equal((await hearth.entity(lock)).state, "locked");
+  await unlock.click();
+  await question.getByRole("button", { name: "Yes" }).click();
+  await until("it is open", async () => (await hearth.entity(lock)).state === "unlocked");
+  await hearth.call("lock.lock", lock);
+  faults.check();
+  await context.close();
+});
+
+test("search and kinds narrow the list, and say when nothing is left", async () => {
+  const { page, context, faults } = await resident(browser, hearth);
+  await page.goto(hearth.url + "#/home");
+  await page.locator(".tile").first().waitFor();
+  await page.getByRole("button", { name: /^Lights/ }).click();
+  const links = () => page.locator(".tile-link").evaluateAll((all) => all.map((a) => decodeURIComponent(a.hash)));
+  assert.ok((await links()).length > 2);
+  assert.ok((await links()).every((hash) => hash.startsWith("#/home/light.")));
+  const search = page.getByRole("searchbox");
+  await search.fill("floor lamp");
+  assert.deepEqual(await links(), [`#/home/${LAMP}`]);
+  await search.fill("no such thing");
+  await page.getByText("Nothing matches").waitFor();
+  await page.getByRole("button", { name: "Show everything" }).click();
+  await page.locator(".tile").first().waitFor();
+  faults.check();
+  await context.close();
+});
+
+test("a lost connection shows, and everything is caught up after it", async () => {
+  const { page, context, faults } = await resident(browser, hearth);
+  faults.expected.push(/ERR_CONNECTION|ERR_INCOMPLETE|ERR_EMPTY|50[0-9]/);
+  await page.goto(hearth.url + "#/home");
+  const { name } = await hearth.entity(LAMP);
+  const switched = tile(page, name).getByRole("switch");
+  await switched.waitFor();
+  const mark = page.locator(".rail .link");
+  await hearth.kill();
+  await until("it says that it reconnects", async () => (await mark.getAttribute("data-link")) !== "live");
+  await hearth.run();
+  const was = (await hearth.entity(LAMP)).state;
+  await hearth.call(was === "on" ? "light.turn_off" : "light.turn_on", LAMP);
+  await until("it is live again", async () => (await mark.getAttribute("data-link")) === "live", 30_000);
+  await until("the change is there", async () => (await switched.getAttribute("aria-checked")) === String(was !== "on"), 30_000);
+  faults.check();
+  await context.close();
+});
+
+test("a page whose token is revoked goes back to the login", async () => {
+  const said = await hearth.command("token", "new", "guest", "--level", "read");
+  const secret = /\b(hearth_\S+|[0-9a-zA-Z_-]{24,})\b/.exec(said)?.[1];
+  assert.ok(secret, said);
+  const { page, context, faults } = await visitor(browser, hearth);
+  faults.expected.push(/401|403/);
+  await login(page, hearth, secret);
+  await page.getByText("guest").first().waitFor();
+  await page.goto(hearth.url + "#/activity/log");
+  await page.getByText("could not be loaded").waitFor();
+  await hearth.command("token", "revoke", "guest");
+  await page.getByLabel("Token").waitFor();
+  faults.check();
+  await context.close();
+});
+
+test("actions are listed as they happen, and text from outside stays text", async () => {
+  const { page, context, faults } = await resident(browser, hearth);
+  await page.goto(hearth.url + "#/activity");
+  await page.getByText("login").first().waitFor();
+  const before = await page.locator(".entry").count();
+  await hearth.call("light.toggle", LAMP);
+  await until("the call is listed", async () => (await page.locator(".entry").count()) > before);
+  const evil = `light.<img src=x onerror="document.title='owned'">`;
+  await hearth.call("light.turn_on", evil).catch(() => undefined);
+  await page.goto(hearth.url + "#/home/" + encodeURIComponent(evil));
+  await dialog(page).getByRole("heading", { name: "not there" }).first().waitFor();
+  assert.notEqual(await page.title(), "owned");
+  assert.equal(await page.locator("img[src=x]").count(), 0);
+  faults.check();
+  await context.close();
+});
+
+test("the texts to paste hold the address, and the token only in the page", async () => {
+  const { page, context, faults } = await resident(browser, hearth);
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await page.goto(hearth.url + "#/connect");
+  await page.getByText(hearth.url + "mcp", { exact: true }).waitFor();
+  await page.getByLabel("Paste the token").fill("my-secret");
+  await page.getByRole("button", { name: "Copy: ~/.cursor/mcp.json" }).click();
+  await page.getByText("Copied").waitFor();
+  const copied = JSON.parse(await page.evaluate(() => navigator.clipboard.readText()));
+  assert.deepEqual(copied.mcpServers.hearth, {
+    url: hearth.url + "mcp",
+    headers: { Authorization: "Bearer my-secret" },
+  });
+  assert.ok(!(await page.evaluate(() => JSON.stringify({ ...localStorage }))).includes("my-secret"));
+  faults.check();
+  await context.close();
+});

@@ -1,0 +1,199 @@
+//! The program as a person meets it: the command line, the first start, what it says when it is
+//! used wrongly.
+
+use crate::harness::{Folder, Hearth, TOKEN, golden, hearth};
+use serde_json::Value;
+use std::io::Write;
+use std::process::{Output, Stdio};
+
+fn run(folder: &Folder, args: &[&str]) -> Output {
+    hearth(folder.path()).args(args).stdin(Stdio::null()).output().unwrap()
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn version_and_help_answer_without_touching_anything() {
+    let folder = Folder::new();
+    let version = run(&folder, &["--version"]);
+    assert_eq!(out(&version), format!("hearth {}\n", env!("CARGO_PKG_VERSION")));
+    let help = run(&folder, &["serve", "--help"]);
+    assert!(out(&help).contains("Usage: hearth") && help.status.success());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn the_reference_of_all_settings_is_kept() {
+    let output = run(&Folder::new(), &["config"]);
+    golden("config.toml", &out(&output));
+    let parsed: toml::Table = out(&output).parse().unwrap();
+    assert!(parsed.contains_key("home") && parsed.contains_key("http"), "{parsed}");
+}
+
+#[test]
+fn mistakes_are_named_with_exit_code_2() {
+    let check = |file: &str, env: (&str, &str), args: &[&str], want: &str| {
+        let folder = Folder::new();
+        std::fs::write(folder.path().join("hearth.toml"), file).unwrap();
+        let output = hearth(folder.path())
+            .args(args)
+            .env(env.0, env.1)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?} {}", err(&output));
+        assert!(err(&output).contains(want), "{args:?}: {}", err(&output));
+        assert_eq!(out(&output), "", "{args:?}");
+    };
+    check("", ("X", ""), &["frob"], "no command 'frob'");
+    check("", ("PORT", "http"), &["serve"], "PORT is 'http', but must be a whole number");
+    check("[htpt]\nport = 1", ("X", ""), &["serve"], "no section [htpt]");
+    check("[http]\nprot = 1", ("X", ""), &["serve"], "prot");
+    check("[http", ("X", ""), &["serve"], "not valid TOML");
+    check("", ("LOG_LEVEL", "loud"), &["serve"], "LOG_LEVEL is 'loud', but must be one of");
+    check(
+        "",
+        ("HASS_TOKEN_FILE", "/nowhere"),
+        &["serve"],
+        "HASS_TOKEN_FILE: cannot read '/nowhere'",
+    );
+    check("", ("AUTH_TOKEN", "short"), &["serve"], "AUTH_TOKEN (policy.auth_token) is shorter");
+    check("", ("X", ""), &["serve", "--only", "hme"], "there is no service 'hme'");
+    check("", ("X", ""), &["--config", "/nowhere.toml"], "cannot read /nowhere.toml");
+}
+
+#[test]
+fn every_variable_of_the_documents_is_understood_and_checked() {
+    let folder = Folder::new();
+    let output = hearth(folder.path())
+        .args(["config"])
+        .envs([("SESSION_TTL", "3600"), ("WS_PORT", "8079"), ("KIMI_API_KEY", "k")])
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    let wrong = hearth(folder.path()).arg("check").env("WS_PORT", "many").output().unwrap();
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(err(&wrong).contains("WS_PORT is 'many'"), "{}", err(&wrong));
+}
+
+#[test]
+fn without_a_daemon_health_says_so_with_exit_code_69() {
+    let output = run(&Folder::new(), &["health"]);
+    assert_eq!(output.status.code(), Some(69), "{}", err(&output));
+    assert!(err(&output).contains("hearth serve"), "{}", err(&output));
+}
+
+#[test]
+fn the_first_start_makes_a_token_and_shows_it_once() {
+    let folder = Folder::new();
+    let mut command = hearth(folder.path());
+    command.args(["serve", "--host", "127.0.0.1", "--port", "0"]);
+    let mut first = Hearth::start(command, folder);
+    let log = first.log();
+    let token = log.split_whitespace().find(|word| word.starts_with("hearth_")).unwrap().to_owned();
+    first.token = token.clone();
+    assert_eq!(first.get("/api/web/state").0, 200);
+    assert_eq!(first.status("/ready"), 503, "an unconfigured house is not ready");
+    let (_, ready) = first.get("/ready");
+    assert!(ready.to_string().contains("not configured"), "{ready}");
+    assert_eq!(first.stop(), Some(0));
+
+    let folder = std::mem::replace(&mut first.folder, Folder::new());
+    let mut command = hearth(folder.path());
+    command.args(["serve", "--host", "127.0.0.1", "--port", "0"]);
+    let mut second = Hearth::start(command, folder);
+    second.token = token;
+    assert!(!second.log().contains("hearth_"), "{}", second.log());
+    assert_eq!(second.get("/api/web/state").0, 200, "the token did not survive the restart");
+}
+
+#[test]
+fn tokens_are_made_listed_and_revoked_from_the_command_line() {
+    let hearth = Hearth::serve("");
+    let made = run(&hearth.folder, &["token", "new", "tablet", "--level", "read"]);
+    assert!(made.status.success(), "{}", err(&made));
+    let secret = out(&made).trim().to_owned();
+    let list = out(&run(&hearth.folder, &["token", "list"]));
+    assert!(list.contains("tablet") && list.contains("read") && !list.contains(&secret), "{list}");
+
+    let as_tablet = |path: &str| {
+        ureq::get(format!("{}{path}", hearth.url))
+            .config()
+            .http_status_as_error(false)
+            .build()
+            .header("authorization", format!("Bearer {secret}"))
+            .call()
+            .unwrap()
+            .status()
+            .as_u16()
+    };
+    assert_eq!(as_tablet("/api/web/state"), 200);
+    assert_eq!(as_tablet("/api/web/tokens"), 403);
+    let again = run(&hearth.folder, &["token", "new", "tablet"]);
+    assert!(err(&again).contains("a token named 'tablet' already"), "{}", err(&again));
+    assert!(run(&hearth.folder, &["token", "revoke", "tablet"]).status.success());
+    assert_eq!(as_tablet("/api/web/state"), 401);
+    let gone = run(&hearth.folder, &["token", "revoke", "tablet"]);
+    assert!(err(&gone).contains("no token named 'tablet'"), "{}", err(&gone));
+}
+
+#[test]
+fn a_second_daemon_on_the_same_folder_is_told_what_to_do() {
+    let hearth = Hearth::serve("");
+    let output = run(&hearth.folder, &["serve", "--host", "127.0.0.1", "--port", "0"]);
+    assert!(!output.status.success());
+    let text = err(&output);
+    assert!(text.contains("in use") && text.contains("hearth.redb"), "{text}");
+    assert_eq!(hearth.status("/health"), 200);
+}
+
+#[test]
+fn a_taken_port_is_said_in_words() {
+    let hearth = Hearth::serve("");
+    let port = hearth.url.rsplit(':').next().unwrap();
+    let folder = Folder::new();
+    let output = run(&folder, &["serve", "--host", "127.0.0.1", "--port", port]);
+    assert!(!output.status.success());
+    assert!(err(&output).contains(port) && err(&output).contains("in use"), "{}", err(&output));
+}
+
+#[test]
+fn health_by_command_is_the_daemons_own_word() {
+    let hearth = Hearth::demo();
+    let output = run(&hearth.folder, &["health"]);
+    let health: Value = serde_json::from_str(&out(&output)).unwrap();
+    assert_eq!(health["status"], "ok");
+    let home = run(&hearth.folder, &["health", "--service", "home"]);
+    assert!(home.status.success() && out(&home).contains("home is up"), "{}", out(&home));
+    let none = run(&hearth.folder, &["health", "--service", "hoem"]);
+    assert!(err(&none).contains("there is no service 'hoem'"), "{}", err(&none));
+}
+
+#[test]
+fn stdout_has_one_line_and_sigterm_ends_it_well() {
+    let mut hearth = Hearth::demo();
+    let began = std::time::Instant::now();
+    assert_eq!(hearth.stop(), Some(0));
+    assert!(began.elapsed() < std::time::Duration::from_secs(10));
+    assert!(hearth.url.starts_with("http://127.0.0.1:"), "{}", hearth.url);
+    assert!(hearth.log().contains("Nothing in it is real"), "{}", hearth.log());
+}
+
+#[test]
+fn secrets_never_reach_the_log() {
+    let toml = "[general]\nlog_level = \"trace\"\n[home]\nurl = \"http://127.0.0.1:9\"\n\
+                token = \"house-secret-4711\"\n";
+    let hearth = Hearth::serve(toml);
+    hearth.get("/api/web/state");
+    let mut mcp = hearth.mcp("/mcp");
+    mcp.call("home_overview", serde_json::json!({}));
+    std::io::stdout().flush().unwrap();
+    let log = hearth.log();
+    assert!(!log.contains("house-secret-4711") && !log.contains(TOKEN), "{log}");
+}
