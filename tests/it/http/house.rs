@@ -1,10 +1,10 @@
 //! A listener with a few routes to be bad to.
 
 use hearth::events::Events;
-use hearth::http::guard::Guard;
+use hearth::http::guard::{Client, Guard};
 use hearth::http::serve::{Limits, Server};
 use hearth::http::{Body, Bytes, Config, Counters, Extension, Reason, Router, State, get, post};
-use hearth::policy::{self, Caller, Policy};
+use hearth::policy::{self, Caller, Policy, Via};
 use hearth::store::Store;
 use hearth::tasks::Tasks;
 use std::net::SocketAddr;
@@ -79,7 +79,8 @@ impl House {
         let seen = Seen::default();
         let mut router = routes(seen.clone());
         if plan.guarded {
-            router = Guard::new(&plan.config, &policy, &counters).unwrap().protect(router);
+            let guard = Guard::new(&plan.config, &policy, &counters).unwrap();
+            router = guard.protect(router.merge(login(guard.clone())));
         }
         let server = Server::new(&plan.config, plan.limits, true, &tasks, &counters).unwrap();
         let bound = runtime.block_on(server.listen("http", plan.host, 0, router)).unwrap();
@@ -123,7 +124,6 @@ pub(crate) fn routes(seen: Seen) -> Router {
     Router::new()
         .route("/", get(|| async { "house" }))
         .route("/health", get(|| async { "ok" }))
-        .route("/login", post(|| async { hearth::error::Error::unauthenticated("wrong") }))
         .route("/who", get(who).post(who))
         .route("/count", post(|body: Bytes| async move { body.len().to_string() }))
         .route("/ignore", post(|| async { "ignored" }))
@@ -145,6 +145,14 @@ pub(crate) fn routes(seen: Seen) -> Router {
             }),
         )
         .with_state(seen)
+}
+
+/// A login form that takes the bare token.
+fn login(guard: Guard) -> Router {
+    let take = |State(guard): State<Guard>, Extension(client): Extension<Client>, token: String| async move {
+        guard.try_token(&client, &token, Via::Page).map(|caller| caller.name.to_string())
+    };
+    Router::new().route("/login", post(take)).with_state(guard)
 }
 
 async fn who(caller: Option<Extension<Caller>>) -> String {
