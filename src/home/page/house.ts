@@ -2,7 +2,7 @@
 // changing draws one tile anew.
 import { computed, signal, type Signal } from "@preact/signals";
 import { get, loader, on, onGap, post, Refusal, tell } from "hearth/ui";
-import { compare, flipService, type Area, type Entity } from "./model";
+import { compare, flipService, read, type Entity, type Row } from "./model";
 
 interface Told {
   house: string;
@@ -40,6 +40,7 @@ function put(e: Entity): boolean {
   }
   const old = before.peek();
   before.value = e;
+  beat();
   return old.name !== e.name || old.area !== e.area || old.category !== e.category;
 }
 
@@ -63,6 +64,31 @@ export const sorted = computed(() => {
   void shape.value;
   return [...entities.values()].sort((a, b) => compare(a.peek(), b.peek()));
 });
+
+/**
+ * Changes after any entity changed: at once, then at most every quarter of a second. What looks at
+ * the whole house reads this in place of thousands of signals.
+ */
+export const pulse = signal(0);
+const REST = 250;
+let resting = false;
+let missed = false;
+
+function beat() {
+  if (resting) {
+    missed = true;
+    return;
+  }
+  resting = true;
+  pulse.value += 1;
+  setTimeout(() => {
+    resting = false;
+    if (missed) {
+      missed = false;
+      beat();
+    }
+  }, REST);
+}
 
 /** Entities whose attributes are being fetched, so that a burst of events asks once. */
 const fetching = new Map<string, boolean>();

@@ -3,7 +3,7 @@ import { computed, signal, useComputed, useSignal, type Signal } from "@preact/s
 import { Chips, Empty, Failed, Head, Icon, Loading, place, Search, settle } from "hearth/ui";
 import { Ask } from "./ask";
 import { Detail } from "./detail";
-import { areas, entities, house, keyOf, sorted, stale } from "./house";
+import { areas, entities, house, keyOf, pulse, sorted, stale } from "./house";
 import { allKinds, finds, kindOf, type Entity, type Kind } from "./model";
 import { t } from "./text";
 import { Tile } from "./tile";
@@ -17,10 +17,11 @@ const areaName = (e: Entity) => areas.value.get(e.area ?? "") ?? "";
 
 /** What the search finds, before the choice of a kind. */
 const found = computed(() => {
-  const words = search.value.trim();
+  const words = search.value.trim().toLowerCase();
+  // A search is by state too, so it looks again when states change.
+  if (words) void pulse.value;
   return sorted.value.filter((s) => {
-    // Reading the value makes a state search live; without a search the list does not depend on it.
-    const e = words ? s.value : s.peek();
+    const e = s.peek();
     return words ? finds(e, areaName(e), words) : !e.category;
   });
 });
