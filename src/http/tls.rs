@@ -4,11 +4,13 @@
 //! public roots that are built in (a static binary finds no system store) and the configured file.
 
 use crate::error::Error;
+use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
 use std::path::Path;
 use std::sync::Arc;
+
+pub use rustls::ClientConfig;
 
 /// A file of certificates may be this large.
 const CA_FILE_MAX: u64 = 1 << 20;

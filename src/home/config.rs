@@ -1,0 +1,271 @@
+//! What a home owner can set about the houses.
+
+use crate::config::{Env, Form, JsonSchema, Secret};
+use crate::error::Error;
+use serde::{Deserialize, Serialize};
+
+/// Environment variables of section `[home]`.
+pub const ENV: &[Env] = &[
+    Env::new("HASS_HOST", "home.url", Form::Text),
+    Env::new("HASS_SOCKET_URL", "home.socket_url", Form::Text),
+    Env::new("HASS_TOKEN", "home.token", Form::Secret),
+];
+
+/// At most so many houses, the first one included.
+pub(crate) const MOST_HOUSES: usize = 8;
+
+/// Home Assistant: where it is and what may be done with it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Address of Home Assistant, with or without `http://`, `https://`, `ws://` or `wss://`. Without
+    /// a scheme and port, 8123 is used.
+    pub url: String,
+    /// Address of its WebSocket, when it is not `/api/websocket` below `url`.
+    pub socket_url: String,
+    /// A long-lived access token: in Home Assistant, your profile, Security, at the bottom.
+    pub token: Secret,
+    /// Name of this house in addresses and tools.
+    pub name: String,
+    /// More houses, each with `name`, `url` and `token`.
+    pub houses: Vec<HouseConfig>,
+    /// Nothing in the houses is changed by anyone.
+    pub read_only: bool,
+    /// Nobody sees or uses these: entity ids, or `lock.*` for a whole domain.
+    pub deny: Vec<String>,
+    /// Ask for a confirmation for these too: `domain.service`, `domain.*`, or an entity id.
+    pub confirm: Vec<String>,
+    /// Never ask for these: `domain.service`, `domain.*`, or an entity id.
+    pub no_confirm: Vec<String>,
+    /// How long Home Assistant may take to answer, in seconds.
+    pub timeout_seconds: u64,
+    /// A silent connection is asked for a sign of life after so many seconds, and given up after
+    /// twice that.
+    pub ping_seconds: u64,
+    /// Longest pause before a lost connection is tried again, in seconds.
+    pub retry_seconds: u64,
+    /// A refused token is tried again after so many seconds.
+    pub refused_seconds: u64,
+    /// At most so many entities of a house are kept; more are left out and said once.
+    pub most_entities: usize,
+    /// A message from Home Assistant may be so many bytes; its first one holds every state.
+    pub most_message_bytes: usize,
+}
+
+/// One more house.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct HouseConfig {
+    /// Its name in addresses and tools.
+    pub name: String,
+    /// Its address.
+    pub url: String,
+    /// Its access token.
+    pub token: Secret,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            url: "http://homeassistant.local:8123".into(),
+            socket_url: String::new(),
+            token: Secret::default(),
+            name: "home".into(),
+            houses: Vec::new(),
+            read_only: false,
+            deny: Vec::new(),
+            confirm: Vec::new(),
+            no_confirm: Vec::new(),
+            timeout_seconds: 30,
+            ping_seconds: 20,
+            retry_seconds: 30,
+            refused_seconds: 60,
+            most_entities: 20_000,
+            most_message_bytes: 64 << 20,
+        }
+    }
+}
+
+/// One house as it is to be reached.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) name: String,
+    pub(crate) address: Address,
+    pub(crate) token: Secret,
+}
+
+/// Where a WebSocket is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Address {
+    pub(crate) tls: bool,
+    /// A name or an IP address, without brackets.
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    /// Begins with a slash.
+    pub(crate) path: String,
+}
+
+impl Config {
+    /// Whether there is a house to connect to.
+    pub fn is_configured(&self) -> bool {
+        !self.token.is_empty() || !self.houses.is_empty()
+    }
+
+    /// Returns every house, the first one first.
+    ///
+    /// # Errors
+    /// Invalid: names the setting and what it must be.
+    pub(crate) fn places(&self) -> Result<Vec<Place>, Error> {
+        let first = match self.socket_url.trim() {
+            "" => Address::of_house(&self.url).map_err(|e| e.at("home.url (HASS_HOST)"))?,
+            url => {
+                Address::of_socket(url).map_err(|e| e.at("home.socket_url (HASS_SOCKET_URL)"))?
+            }
+        };
+        let token = self.token.clone();
+        let mut all = vec![Place { name: self.name.clone(), address: first, token }];
+        for house in &self.houses {
+            let address = Address::of_house(&house.url)
+                .map_err(|e| e.at(format!("home.houses '{}': url", house.name)))?;
+            let token = house.token.clone();
+            all.push(Place { name: house.name.clone(), address, token });
+        }
+        for (at, place) in all.iter().enumerate() {
+            let name = &place.name;
+            let good =
+                |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
+            if name.is_empty() || name.len() > 32 || !name.chars().all(good) {
+                return Err(Error::invalid(format!(
+                    "home: the name '{name}' of a house must be 1 to 32 of a-z, 0-9, _ and -"
+                )));
+            }
+            if all.iter().take(at).any(|other| other.name == *name) {
+                return Err(Error::invalid(format!("home: two houses are named '{name}'")));
+            }
+        }
+        if all.len() > MOST_HOUSES {
+            return Err(Error::invalid(format!("home.houses: at most {MOST_HOUSES} in all")));
+        }
+        Ok(all)
+    }
+}
+
+impl Address {
+    /// Reads a house's address and points it to the WebSocket below it.
+    pub(crate) fn of_house(text: &str) -> Result<Address, Error> {
+        let mut address = Address::of_socket(text)?;
+        let path = address.path.trim_end_matches('/');
+        if !path.ends_with("/websocket") {
+            address.path = format!("{path}/api/websocket");
+        }
+        Ok(address)
+    }
+
+    /// Reads an address whose path is the WebSocket's own.
+    pub(crate) fn of_socket(text: &str) -> Result<Address, Error> {
+        let bad = |why: &str| {
+            let shown: String = text.chars().take(100).collect();
+            Error::invalid(format!(
+                "'{shown}' {why}; write an address like http://homeassistant.local:8123"
+            ))
+        };
+        let text = text.trim();
+        let (scheme, rest) = text.split_once("://").map_or(("", text), |(s, r)| (s, r));
+        let (tls, usual) = match scheme.to_ascii_lowercase().as_str() {
+            "" => (false, 8123),
+            "http" | "ws" => (false, 80),
+            "https" | "wss" => (true, 443),
+            _ => return Err(bad("has a scheme other than http, https, ws and wss")),
+        };
+        let (site, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
+        if site.contains('@') {
+            return Err(bad("holds a user name; the token belongs into home.token"));
+        }
+        let (host, port) = if let Some(inner) = site.strip_prefix('[') {
+            let (host, port) = inner.split_once(']').ok_or_else(|| bad("lacks a ']'"))?;
+            (host, port.strip_prefix(':'))
+        } else if site.matches(':').count() > 1 {
+            (site, None)
+        } else {
+            site.split_once(':').map_or((site, None), |(host, port)| (host, Some(port)))
+        };
+        let good = |c: char| c.is_ascii_alphanumeric() || "-_.:%".contains(c);
+        if host.is_empty() || !host.chars().all(good) {
+            return Err(bad("names no host"));
+        }
+        if path.chars().any(|c| c.is_ascii_control() || c == ' ' || c == '?' || c == '#') {
+            return Err(bad("has a path that cannot be"));
+        }
+        let port = match port {
+            None => usual,
+            Some(text) => match text.parse() {
+                Ok(port) if port > 0 => port,
+                _ => return Err(bad("has a port that is no number from 1 to 65535")),
+            },
+        };
+        Ok(Address { tls, host: host.to_owned(), port, path: path.to_owned() })
+    }
+
+    /// Returns it as one text, for messages and the WebSocket request.
+    pub(crate) fn text(&self) -> String {
+        let scheme = if self.tls { "wss" } else { "ws" };
+        let host = match self.host.contains(':') {
+            true => format!("[{}]", self.host),
+            false => self.host.clone(),
+        };
+        format!("{scheme}://{host}:{}{}", self.port, self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_in_every_form() {
+        let check = |text: &str, want: &str| {
+            let got = Address::of_house(text).map(|a| a.text()).unwrap_or_else(|e| e.to_string());
+            assert_eq!(got, want, "{text}");
+        };
+        check("homeassistant.local", "ws://homeassistant.local:8123/api/websocket");
+        check("http://homeassistant.local:8123", "ws://homeassistant.local:8123/api/websocket");
+        check("http://ha.lan/", "ws://ha.lan:80/api/websocket");
+        check("https://ha.example.org", "wss://ha.example.org:443/api/websocket");
+        check("wss://ha.example.org/house/", "wss://ha.example.org:443/house/api/websocket");
+        check("ws://supervisor/core/websocket", "ws://supervisor:80/core/websocket");
+        check("[::1]:8123", "ws://[::1]:8123/api/websocket");
+        check("fd00::1", "ws://[fd00::1]:8123/api/websocket");
+        check(" 192.0.2.7:80 ", "ws://192.0.2.7:80/api/websocket");
+    }
+
+    #[test]
+    fn bad_addresses_say_what_is_wrong() {
+        let check = |text: &str, want: &str| {
+            let e = Address::of_house(text).unwrap_err().to_string();
+            assert!(e.contains(want) && e.contains("homeassistant.local"), "{e}");
+        };
+        check("", "names no host");
+        check("ftp://x", "scheme");
+        check("http://user:pw@x", "home.token");
+        check("x:0", "port");
+        check("x:99999", "port");
+        check("http://a b/", "names no host");
+        check("http://a/x y", "path");
+        check("[::1", "']'");
+    }
+
+    #[test]
+    fn houses_have_names_of_their_own() {
+        let more = |name: &str| Config {
+            houses: vec![HouseConfig {
+                name: name.into(),
+                url: "cabin.local".into(),
+                token: Secret::new("t"),
+            }],
+            ..Config::default()
+        };
+        assert_eq!(more("cabin").places().unwrap().len(), 2);
+        assert!(more("home").places().unwrap_err().to_string().contains("two houses"));
+        assert!(more("My Cabin").places().unwrap_err().to_string().contains("1 to 32"));
+    }
+}

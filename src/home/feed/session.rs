@@ -1,0 +1,334 @@
+//! One connection to a house, from the token to its end.
+//!
+//! Three things run side by side in one task: reading (answers, states, registry changes), writing
+//! (what [`Link`](crate::home::feed::link::Link) queued), and keeping (reading the registries at the
+//! start and after each change). Whichever ends first ends the connection.
+
+use crate::error::Error;
+use crate::home::entities::Shelf;
+use crate::home::feed::dial::Socket;
+use crate::home::feed::wire::{self, Head};
+use crate::home::house::House;
+use crate::home::text;
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Message;
+
+/// The greeting and the answer to the token may take so long.
+const GREETING: Duration = Duration::from_secs(10);
+/// A message that cannot be written within this means that the other side is stuck.
+const WRITE: Duration = Duration::from_secs(10);
+/// Registry events come in bursts; one reading follows each burst.
+const SETTLE: Duration = Duration::from_millis(150);
+/// A house that is starting is asked so often whether it is ready, and so long.
+const STARTING_EVERY: Duration = Duration::from_millis(500);
+const STARTING_MOST: Duration = Duration::from_secs(120);
+/// Exposure to assistants has no event of its own for every entity.
+const EXPOSURE_EVERY: Duration = Duration::from_secs(300);
+/// After so many events without a pause, other tasks get their turn.
+const BATCH: usize = 64;
+
+/// Why a connection ended.
+pub(crate) enum End {
+    /// The token was refused: trying soon again is of no use.
+    Refused(String),
+    /// Anything else.
+    Lost(Error),
+}
+
+impl From<Error> for End {
+    fn from(e: Error) -> End {
+        End::Lost(e)
+    }
+}
+
+/// Which events are ours, by their number; 0 is none.
+#[derive(Default)]
+struct Known {
+    states: AtomicU64,
+    first: AtomicBool,
+    shelves: [AtomicU64; Shelf::ALL.len()],
+    config: AtomicU64,
+    /// Bits of [`Shelf`], and one more for the configuration.
+    changed: AtomicU8,
+    wake: Notify,
+}
+
+const CONFIG_BIT: u8 = 1 << 7;
+
+/// Runs one connection until it ends.
+pub(crate) async fn run(house: &House, mut socket: Socket) -> End {
+    if let Err(end) = greet(house, &mut socket).await {
+        return end;
+    }
+    let outbound = house.link.open();
+    let known = Known::default();
+    known.first.store(true, Ordering::Relaxed);
+    let (sink, stream) = socket.split();
+    let (ping, pings) = mpsc::channel(1);
+    let end = tokio::select! {
+        end = read(house, &known, stream, ping) => end,
+        end = write(sink, outbound, pings) => end,
+        end = keep(house, &known) => end,
+    };
+    End::Lost(end)
+}
+
+async fn greet(house: &House, socket: &mut Socket) -> Result<(), End> {
+    let first = say(socket).await?;
+    if first.kind != "auth_required" {
+        return Err(Error::offline("whoever answers there is not Home Assistant").into());
+    }
+    let auth = json!({"type": "auth", "access_token": house.token.reveal()});
+    let sent = tokio::time::timeout(WRITE, socket.send(Message::text(auth.to_string()))).await;
+    if !matches!(sent, Ok(Ok(()))) {
+        return Err(Error::offline("the connection broke while the token was sent").into());
+    }
+    let answer = say(socket).await?;
+    match answer.kind.as_str() {
+        "auth_ok" => Ok(()),
+        "auth_invalid" => {
+            let why = text::clean(&answer.message.unwrap_or_default(), 200);
+            Err(End::Refused(format!(
+                "Home Assistant refuses the token ('{why}'); make a new one in your profile there \
+                 and set it as HASS_TOKEN"
+            )))
+        }
+        _ => Err(Error::offline("whoever answers there is not Home Assistant").into()),
+    }
+}
+
+#[derive(Deserialize)]
+struct Greeting {
+    #[serde(rename = "type")]
+    kind: String,
+    message: Option<String>,
+}
+
+async fn say(socket: &mut Socket) -> Result<Greeting, Error> {
+    let text = async {
+        loop {
+            match socket.next().await {
+                Some(Ok(Message::Text(text))) => return Ok(text),
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(_)) | None => return Err(Error::offline("the connection was closed")),
+                Some(Err(e)) => return Err(Error::offline("the connection broke").because(e)),
+            }
+        }
+    };
+    let text = tokio::time::timeout(GREETING, text)
+        .await
+        .map_err(|_| Error::offline("Home Assistant did not greet within 10 s"))??;
+    serde_json::from_str(&text)
+        .map_err(|e| Error::offline("whoever answers there is not Home Assistant").because(e))
+}
+
+async fn read(
+    house: &House,
+    known: &Known,
+    mut stream: SplitStream<Socket>,
+    ping: mpsc::Sender<()>,
+) -> Error {
+    let quiet = house.ping;
+    let mut heard = Instant::now();
+    loop {
+        let next = tokio::select! {
+            biased;
+            next = stream.next() => next,
+            () = tokio::time::sleep_until(heard + quiet) => {
+                if ping.try_send(()).is_err() || heard.elapsed() > quiet * 2 {
+                    return Error::offline(format!(
+                        "it has been silent for {} s", heard.elapsed().as_secs()
+                    ));
+                }
+                // Whatever comes now, an answer to the ping included, shows that it is alive.
+                match tokio::time::timeout(quiet, stream.next()).await {
+                    Ok(next) => next,
+                    Err(_) => return Error::offline(format!(
+                        "it has been silent for {} s", heard.elapsed().as_secs()
+                    )),
+                }
+            }
+        };
+        heard = Instant::now();
+        let end = match next {
+            Some(Ok(Message::Text(text))) => take(house, known, &text).await.err(),
+            Some(Ok(Message::Binary(_))) => {
+                Some(Error::offline("it sent bytes where Home Assistant sends text"))
+            }
+            Some(Ok(Message::Close(_))) | None => {
+                Some(Error::offline("Home Assistant closed the connection"))
+            }
+            Some(Ok(_)) => None,
+            Some(Err(e)) => Some(Error::offline("the connection broke").because(e)),
+        };
+        if let Some(end) = end {
+            return end;
+        }
+    }
+}
+
+/// Takes one frame apart and hands each message to whom it belongs.
+async fn take(house: &House, known: &Known, text: &str) -> Result<(), Error> {
+    for head in wire::heads(text)? {
+        let id = head.id.unwrap_or(0);
+        let is_event = head.kind == "event" && id != 0;
+        if is_event && id == known.states.load(Ordering::Relaxed) {
+            states(house, known, &head).await?;
+        } else if is_event && known.note(id) {
+            known.wake.notify_one();
+        } else {
+            house.link.hand(&head);
+        }
+    }
+    Ok(())
+}
+
+async fn states(house: &House, known: &Known, head: &Head<'_>) -> Result<(), Error> {
+    let first = known.first.swap(false, Ordering::Relaxed);
+    let event = head.event.map_or("{}", |event| event.get());
+    let changes = house.cache_mut().apply(event, first)?;
+    // At the very first connection there is nobody who knew another state.
+    let tell = !first || house.was_connected();
+    for (count, change) in changes.into_iter().enumerate() {
+        if tell {
+            house.tell_entity(change);
+        }
+        if count % BATCH == BATCH - 1 {
+            tokio::task::yield_now().await;
+        }
+    }
+    if first {
+        house.connected();
+    }
+    Ok(())
+}
+
+impl Known {
+    /// Notes that the registry behind event number `id` changed; whether it is one.
+    fn note(&self, id: u64) -> bool {
+        let shelf = Shelf::ALL
+            .into_iter()
+            .zip(&self.shelves)
+            .find(|(_, own)| own.load(Ordering::Relaxed) == id);
+        let bits = match shelf {
+            // What the house exposes is part of an entity's options.
+            Some((Shelf::Entries, _)) => Shelf::Entries.bit() | Shelf::Exposed.bit(),
+            // An entity's device is found while its entry is read.
+            Some((Shelf::Devices, _)) => Shelf::Devices.bit() | Shelf::Entries.bit(),
+            Some((shelf, _)) => shelf.bit(),
+            None if self.config.load(Ordering::Relaxed) == id => CONFIG_BIT,
+            None => return false,
+        };
+        self.changed.fetch_or(bits, Ordering::Relaxed);
+        true
+    }
+}
+
+async fn write(
+    mut sink: SplitSink<Socket, Message>,
+    mut outbound: mpsc::Receiver<String>,
+    mut pings: mpsc::Receiver<()>,
+) -> Error {
+    loop {
+        let message = tokio::select! {
+            text = outbound.recv() => match text {
+                Some(text) => Message::text(text),
+                None => return Error::offline("the connection was given up"),
+            },
+            Some(()) = pings.recv() => Message::Ping(Default::default()),
+        };
+        match tokio::time::timeout(WRITE, sink.send(message)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(e)) => return Error::offline("the connection broke").because(e),
+            Err(_) => return Error::offline("Home Assistant takes no more messages"),
+        }
+    }
+}
+
+/// Sets the connection up, then reads again what changed.
+async fn keep(house: &House, known: &Known) -> Error {
+    if let Err(e) = set_up(house, known).await {
+        return e;
+    }
+    loop {
+        tokio::select! {
+            () = known.wake.notified() => tokio::time::sleep(SETTLE).await,
+            () = tokio::time::sleep(EXPOSURE_EVERY) => {
+                known.changed.fetch_or(Shelf::Exposed.bit(), Ordering::Relaxed);
+            }
+        }
+        let bits = known.changed.swap(0, Ordering::Relaxed);
+        if bits & CONFIG_BIT != 0
+            && let Err(e) = read_config(house).await
+        {
+            return e;
+        }
+        let shelves = Shelf::ALL.into_iter().filter(|shelf| bits & shelf.bit() != 0);
+        for shelf in shelves {
+            if let Err(e) = read_shelf(house, shelf).await {
+                return e;
+            }
+        }
+        house.registries_changed();
+    }
+}
+
+async fn set_up(house: &House, known: &Known) -> Result<(), Error> {
+    let features = json!({"type": "supported_features", "features": {"coalesce_messages": 1}});
+    house.link.ask(&features, house.timeout).await?;
+    let began = Instant::now();
+    while read_config(house).await? != "RUNNING" && began.elapsed() < STARTING_MOST {
+        house.starting();
+        tokio::time::sleep(STARTING_EVERY).await;
+    }
+    // Listening before reading: no change falls between the two.
+    for (shelf, own) in Shelf::ALL.into_iter().zip(&known.shelves) {
+        if let Some(event) = shelf.event() {
+            own.store(listen(house, event).await?, Ordering::Relaxed);
+        }
+    }
+    known.config.store(listen(house, "core_config_updated").await?, Ordering::Relaxed);
+    for shelf in Shelf::ALL {
+        read_shelf(house, shelf).await?;
+    }
+    let command = json!({"type": "subscribe_entities"});
+    let note = |id| known.states.store(id, Ordering::Relaxed);
+    house.link.follow(&command, house.timeout, note).await
+}
+
+async fn listen(house: &House, event: &str) -> Result<u64, Error> {
+    let command = json!({"type": "subscribe_events", "event_type": event});
+    let mut number = 0;
+    house.link.follow(&command, house.timeout, |id| number = id).await?;
+    Ok(number)
+}
+
+async fn read_shelf(house: &House, shelf: Shelf) -> Result<(), Error> {
+    let answer = house.link.ask(&json!({"type": shelf.command()}), house.timeout).await;
+    match answer {
+        Ok(json) => house.cache_mut().set_registry(shelf, &json),
+        // A token of a user who is no administrator may not ask; then nothing counts as exposed.
+        Err(e) if shelf == Shelf::Exposed && e.kind() != crate::error::Kind::Offline => {
+            log::info!("home '{}': what it exposes to assistants is not known: {e}", house.name);
+            Ok(())
+        }
+        Err(e) => Err(e.at(shelf.command())),
+    }
+}
+
+/// Reads version, time zone and name, and returns how far the start is.
+async fn read_config(house: &House) -> Result<String, Error> {
+    let answer = house.link.ask(&json!({"type": "get_config"}), house.timeout).await?;
+    let config: Value = serde_json::from_str(&answer)
+        .map_err(|e| Error::offline("get_config has an unknown answer").because(e))?;
+    let text = |name: &str| config.get(name).and_then(Value::as_str).unwrap_or_default();
+    house.learn(text("version"), text("time_zone"), text("location_name"));
+    Ok(text("state").to_owned())
+}

@@ -1,0 +1,163 @@
+//! The houses over HTTP, for the page and for scripts: the same code and the same checks as the
+//! tools, below `/api/home`.
+
+use crate::error::Error;
+use crate::home::find::Query as Wish;
+use crate::home::house::{House, now};
+use crate::home::select::{Filter, Sight, Wanted};
+use crate::home::text::clean;
+use crate::home::tools::{self, CallArgs};
+use crate::home::{Home, view};
+use crate::http::{Extension, Json, Path, Query, Router, State, get, post};
+use crate::mcp::{Call, page};
+use crate::policy::{Caller, Level};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+/// A page of entities, in bytes, unless fewer are asked for.
+const BUDGET: usize = 256 * 1024;
+/// At most so many entities in one answer.
+const MOST: usize = 5000;
+
+/// Returns the routes. They stand behind the guard, which says who calls.
+pub fn routes(home: &Home) -> Router {
+    Router::new()
+        .route("/api/home/houses", get(houses))
+        .route("/api/home/entities", get(entities))
+        .route("/api/home/entities/{id}", get(entity))
+        .route("/api/home/call", post(call))
+        .with_state(home.clone())
+}
+
+type Who = Extension<Caller>;
+
+async fn houses(State(home): State<Home>, Extension(caller): Who) -> Result<Json<Value>, Error> {
+    home.policy().check(&caller, "home", Level::Read)?;
+    let all: Vec<Value> =
+        home.houses().iter().map(|house| about(house, home.sight(&caller))).collect();
+    Ok(Json(json!({ "houses": all })))
+}
+
+fn about(house: &House, sight: Sight<'_>) -> Value {
+    let about = house.about();
+    let cache = house.cache();
+    let registry = &cache.registry;
+    let areas = registry.areas.values().map(|area| {
+        let floor = area.floor.as_ref().and_then(|floor| registry.floors.get(floor));
+        json!({
+            "id": clean(&area.id, 100),
+            "name": clean(&area.name, 100),
+            "floor": floor.map(|floor| clean(&floor.name, 100)),
+        })
+    });
+    let mut row = json!({
+        "name": *house.name,
+        "location": about.location,
+        "version": about.version,
+        "configured": house.is_configured(),
+        "connected": house.is_fresh(),
+        "entities": sight.iter(&cache).count(),
+        "areas": areas.collect::<Vec<_>>(),
+    });
+    if let Some(since) = house.stale_since() {
+        row["stale_since"] = since.into();
+    }
+    if !house.is_fresh() {
+        row["why"] = house.link.away().to_string().into();
+    }
+    row
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Asked {
+    house: Option<String>,
+    query: Option<String>,
+    domain: Option<String>,
+    area: Option<String>,
+    floor: Option<String>,
+    label: Option<String>,
+    state: Option<String>,
+    changed_within: Option<String>,
+    cursor: Option<String>,
+    limit: Option<usize>,
+}
+
+async fn entities(
+    State(home): State<Home>,
+    Extension(caller): Who,
+    Query(asked): Query<Asked>,
+) -> Result<Json<Value>, Error> {
+    home.policy().check(&caller, "home", Level::Read)?;
+    let house = home.house(asked.house.as_deref())?;
+    let cache = house.known()?;
+    let wanted = Wanted {
+        domain: asked.domain.as_deref(),
+        area: asked.area.as_deref(),
+        floor: asked.floor.as_deref(),
+        label: asked.label.as_deref(),
+        state: asked.state.as_deref(),
+        changed_within: asked.changed_within.as_deref(),
+    };
+    let filter = Filter::read(&cache, wanted, now())?;
+    let wish = asked.query.as_deref().and_then(Wish::read);
+    let sight = home.sight(&caller);
+    let fits = sight.iter(&cache).filter(|(id, entity)| {
+        let found = wish.as_ref().is_none_or(|wish| wish.score(&cache, id, entity).is_some());
+        found && filter.fits(id, entity)
+    });
+    let rows = fits.map(|(id, entity)| view::json(house, &cache, id, entity));
+    let id = |row: &Value| row["id"].as_str().unwrap_or_default().to_owned();
+    let mut page = page(rows, id, asked.cursor.as_deref(), BUDGET)?;
+    let most = asked.limit.unwrap_or(MOST).clamp(1, MOST);
+    if page.items.len() > most {
+        page.items.truncate(most);
+        page.next = page.items.last().map(|row| format!("after:{}", id(row)));
+    }
+    drop(cache);
+    let mut answer = json!({ "entities": page.items });
+    if let Some(next) = page.next {
+        answer["next"] = next.into();
+    }
+    if let Some(since) = house.stale_since() {
+        answer["stale_since"] = since.into();
+    }
+    Ok(Json(answer))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Which {
+    house: Option<String>,
+}
+
+async fn entity(
+    State(home): State<Home>,
+    Extension(caller): Who,
+    Path(id): Path<String>,
+    Query(which): Query<Which>,
+) -> Result<Json<Value>, Error> {
+    home.policy().check(&caller, "home", Level::Read)?;
+    let house = home.house(which.house.as_deref())?;
+    let cache = house.known()?;
+    let entity = home.sight(&caller).get(&cache, &id).ok_or_else(|| {
+        Error::not_found(format!("there is no entity '{}' in this house", clean(&id, 80)))
+    })?;
+    Ok(Json(view::json(house, &cache, &id, entity)))
+}
+
+async fn call(
+    State(home): State<Home>,
+    Extension(caller): Who,
+    Json(mut asked): Json<Map<String, Value>>,
+) -> Result<Json<Value>, Error> {
+    home.policy().check(&caller, "home", Level::Control)?;
+    let confirm = match asked.remove("confirm") {
+        Some(Value::String(token)) => Some(token),
+        _ => None,
+    };
+    let args: CallArgs = serde_json::from_value(Value::Object(asked))
+        .map_err(|e| Error::invalid(format!("a call like that cannot be: {e}")))?;
+    let call = Call { confirm, ..Call::new(caller) };
+    Ok(Json(tools::call(home, call, args).await?))
+}
