@@ -1,2 +1,7 @@
-//! `hearth`, the program.
-fn main() {}
+//! `hearth`, the program. Everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hearth::app::main()
+}

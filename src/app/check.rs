@@ -2,11 +2,10 @@
 
 use crate::app::cli::Options;
 use crate::app::config::{self, Config};
-use crate::app::{say, start};
+use crate::app::{client, say, start};
 use crate::aurora;
 use crate::error::Error;
 use crate::events::Events;
-use crate::http::control;
 use crate::policy::Policy;
 use crate::store::Store;
 use crate::tasks::{State, Tasks, Whose};
@@ -27,8 +26,7 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Error> {
     if config.only.is_empty() && !config.home.is_configured() {
         report.note("home", "not configured: set HASS_HOST and HASS_TOKEN");
     }
-    let daemon = control::ask(&config.data_dir.join("control.sock"), "GET", "/health", None);
-    match daemon {
+    match client::ask(&config, "GET", "/health", None) {
         Ok((status, _)) => report.good("daemon", &format!("answers (status {status})")),
         Err(_) => report.note("daemon", "not running"),
     }
@@ -52,8 +50,7 @@ async fn counterparts(config: &Config, report: &mut Report) -> Result<(), Error>
             report.bad("redis", &e.to_string());
         }
     }
-    let policy =
-        Policy::start(&config.policy, &Store::memory(), &events, &tasks, None).await?;
+    let policy = Policy::start(&config.policy, &Store::memory(), &events, &tasks, None).await?;
     if config.home.is_configured() && config.runs("home") {
         start::start_home(config, &events, &tasks, &policy)?;
     }

@@ -104,17 +104,14 @@ struct Given {
 ///
 /// # Errors
 /// Invalid: what is wrong, and that `hearth --help` shows what there is.
-pub(super) fn parse(
-    args: impl Iterator<Item = OsString>,
-) -> Result<(Command, Options), Error> {
-    let bad = |e: lexopt::Error| Error::invalid(format!("{e}; 'hearth --help' shows what there is"));
+pub(super) fn parse(args: impl Iterator<Item = OsString>) -> Result<(Command, Options), Error> {
+    let bad =
+        |e: lexopt::Error| Error::invalid(format!("{e}; 'hearth --help' shows what there is"));
     let (given, options) = read(args).map_err(bad)?;
     Ok((choose(given)?, options))
 }
 
-fn read(
-    args: impl Iterator<Item = OsString>,
-) -> Result<(Given, Options), lexopt::Error> {
+fn read(args: impl Iterator<Item = OsString>) -> Result<(Given, Options), lexopt::Error> {
     let mut parser = lexopt::Parser::from_args(args);
     let (mut given, mut options) = (Given::default(), Options::default());
     while let Some(arg) = parser.next()? {

@@ -71,8 +71,15 @@ pub(super) fn audio_list() -> Result<(), Error> {
     Ok(())
 }
 
-fn ask(config: &Config, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Value), Error> {
-    control::ask(&config.data_dir.join("control.sock"), method, path, body)
+pub(super) fn ask(
+    config: &Config,
+    method: &str,
+    path: &str,
+    body: Option<&Value>,
+) -> Result<(u16, Value), Error> {
+    let body = body.map(|body| body.to_string().into_bytes());
+    let answer = control::ask(&config.data_dir, method, path, body.as_deref())?;
+    Ok((answer.status, serde_json::from_slice(&answer.body).unwrap_or(Value::Null)))
 }
 
 /// The answer, or the daemon's error as ours.

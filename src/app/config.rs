@@ -2,6 +2,7 @@
 
 use crate::app::cli::Options;
 use crate::config::{Env, Form, JsonSchema, Settings, Sources, reference as section};
+use crate::demo;
 use crate::error::Error;
 use crate::home;
 use crate::http;
@@ -18,9 +19,11 @@ const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
 /// Environment variables of section `[general]`.
 const ENV: &[Env] = &[
     Env::new("DATA_DIR", "general.data_dir", Form::Text),
-    Env::new("LOG_LEVEL", "general.log_level", Form::OneOf(&[
-        "error", "warn", "warning", "info", "debug", "trace",
-    ])),
+    Env::new(
+        "LOG_LEVEL",
+        "general.log_level",
+        Form::OneOf(&["error", "warn", "warning", "info", "debug", "trace"]),
+    ),
     Env::new("DEBUG", "general.debug", Form::Flag),
     Env::new("LOG_FILE", "general.log_file", Form::Text),
     Env::new("LOGS_DIR", "general.logs_dir", Form::Text),
@@ -97,6 +100,7 @@ pub(super) struct Config {
     pub(super) http: http::Config,
     pub(super) mcp: mcp::Config,
     pub(super) home: home::Config,
+    pub(super) demo: demo::Config,
     /// Services to run; empty means all.
     pub(super) only: Vec<String>,
     /// Where data is kept.
@@ -119,7 +123,8 @@ impl Config {
 /// Invalid: which source, where in it, and what it must be.
 pub(super) fn load(options: &Options) -> Result<Config, Error> {
     let env = environment();
-    let rows: Vec<Env> = all_rows().into_iter().flat_map(|(_, rows)| rows.iter().copied()).collect();
+    let rows: Vec<Env> =
+        all_rows().into_iter().flat_map(|(_, rows)| rows.iter().copied()).collect();
     let data_dir = options.data_dir.clone().or_else(|| env.get("DATA_DIR").cloned());
     let file = match &options.config {
         Some(path) => path.clone(),
@@ -134,7 +139,7 @@ pub(super) fn load(options: &Options) -> Result<Config, Error> {
     })?;
     let unused = LATER.iter().filter(|row| settings.has(row.path)).map(|row| row.name).collect();
     settings.drop_section("later");
-    settings.only(&["general", "store", "policy", "http", "mcp", "home"])?;
+    settings.only(&["general", "store", "policy", "http", "mcp", "home", "demo"])?;
     let general: General = settings.section("general")?;
     let known = LEVELS.contains(&&*general.log_level) || general.log_level == "warning";
     if !known {
@@ -150,6 +155,7 @@ pub(super) fn load(options: &Options) -> Result<Config, Error> {
         http: settings.section("http")?,
         mcp: settings.section("mcp")?,
         home: settings.section("home")?,
+        demo: settings.section("demo")?,
         only: options.only.clone(),
         data_dir: data_folder(&general.data_dir),
         unused,
@@ -176,6 +182,7 @@ pub(super) fn reference() -> String {
         section::<mcp::Config>("mcp", of("mcp")),
         section::<home::Config>("home", of("home")),
         section::<store::Config>("store", of("store")),
+        section::<demo::Config>("demo", of("demo")),
         format!(
             "# Understood and checked, but not used by this version:\n# {}\n",
             LATER.iter().map(|row| row.name).collect::<Vec<_>>().join(", ")
@@ -192,6 +199,7 @@ fn all_rows() -> Vec<(&'static str, &'static [Env])> {
         ("mcp", mcp::ENV),
         ("home", home::ENV),
         ("store", store::ENV),
+        ("demo", demo::ENV),
         ("later", LATER),
     ]
 }
@@ -202,9 +210,11 @@ fn environment() -> BTreeMap<String, String> {
     if let Ok(lines) = dotenvy::from_path_iter(Path::new(".env")) {
         all.extend(lines.flatten());
     }
-    all.extend(std::env::vars_os().filter_map(|(name, value)| {
-        Some((name.into_string().ok()?, value.into_string().ok()?))
-    }));
+    all.extend(
+        std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        }),
+    );
     all
 }
 

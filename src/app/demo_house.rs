@@ -28,7 +28,7 @@ pub(super) fn settle(config: &mut Config, options: &Options) -> Result<(), Error
 
 /// Starts the made-up house and points `home` at it.
 pub(super) async fn start(config: &mut Config, tasks: &Tasks) -> Result<(), Error> {
-    let house = demo::start(tasks).await?;
+    let house = demo::start(&config.demo, tasks).await?;
     config.home.url = house.url;
     config.home.token = house.token;
     Ok(())

@@ -1,1 +1,67 @@
-//! app.
+//! The program: subcommands, the sum of all configuration, and the order in which things start.
+
+mod check;
+mod cli;
+mod client;
+mod config;
+mod demo_house;
+
+mod logs;
+mod start;
+mod stdio;
+mod welcome;
+
+use crate::aurora;
+use crate::error::{Error, Kind};
+use cli::Command;
+use std::process::ExitCode;
+
+/// Name and version, as `--version` prints it.
+pub const VERSION: &str = concat!("hearth ", env!("CARGO_PKG_VERSION"));
+
+/// Runs the program with the process' arguments and returns its exit code: 0 done, 1 failed, 2 for
+/// a command line or configuration that cannot be understood, 69 (EX_UNAVAILABLE) when the daemon
+/// or a counterpart is not there.
+pub fn main() -> ExitCode {
+    let done = aurora::prepare()
+        .and_then(|()| cli::parse(std::env::args_os().skip(1)))
+        .and_then(|(command, options)| run(command, &options));
+    match done {
+        Ok(code) => code,
+        Err(e) => {
+            complain(&e);
+            ExitCode::from(match e.kind() {
+                Kind::Invalid => 2,
+                Kind::Offline => 69,
+                _ => 1,
+            })
+        }
+    }
+}
+
+fn run(command: Command, options: &cli::Options) -> Result<ExitCode, Error> {
+    match command {
+        Command::Help => say(cli::HELP),
+        Command::Version => say(VERSION),
+        Command::Serve { demo } => return start::run(options, demo),
+        Command::Mcp { service, demo } => return stdio::run(options, service.as_deref(), demo),
+        Command::Health { service } => return client::health(options, service.as_deref()),
+        Command::Token(command) => client::token(options, &command)?,
+        Command::Config => say(&config::reference()),
+        Command::Check => return check::run(options),
+        Command::McpConfig { form } => say(&welcome::client_json(&config::load(options)?, form)?),
+        Command::AudioList => client::audio_list()?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints to standard output what the user asked to see.
+#[allow(clippy::print_stdout, reason = "the one place that prints; never used while MCP runs")]
+pub(crate) fn say(text: &str) {
+    println!("{}", text.trim_end());
+}
+
+/// Prints to standard error.
+pub(crate) fn complain(error: &Error) {
+    eprintln!("hearth: {error}");
+}

@@ -6,7 +6,10 @@ use crate::app::{demo_house, logs, say, welcome};
 use crate::error::Error;
 use crate::events::Events;
 use crate::home::{self, Home};
-use crate::http::{self, Counters, Router, ask, control, guard, mdns, serve};
+use crate::http::guard::Guard;
+use crate::http::mdns::Mdns;
+use crate::http::{Counters, Router, control, serve, tls};
+use crate::mcp::over_http::OverHttp;
 use crate::mcp::{self, Mcp, Toolbox};
 use crate::policy::{Grant, Policy};
 use crate::store::Store;
@@ -66,10 +69,14 @@ async fn run_until_signal(
     Ok(())
 }
 
+/// Name of the socket that `hearth mcp` connects to, below the data folder.
+pub(super) const MCP_SOCKET: &str = "mcp.sock";
+
 /// What the listeners answer from.
 struct Parts {
     router: Router,
     mcp: Mcp,
+    guard: Guard,
     counters: Counters,
 }
 
@@ -83,6 +90,7 @@ fn parts(
     policy: &Policy,
 ) -> Result<Parts, Error> {
     let counters = Counters::default();
+    let guard = Guard::new(&config.http, policy, &counters)?;
     let toolbox = Toolbox::new(&config.mcp, policy);
     let mut pages = Vec::new();
     let mut gather = Vec::new();
@@ -101,7 +109,9 @@ fn parts(
     let title = if demo { "Hearth (demo house)" } else { "Hearth" };
     let about = mcp::About { title: title.into(), version: env!("CARGO_PKG_VERSION").into() };
     let mcp = Mcp::new(&toolbox, events, tasks, about)?;
-    gather.push(mcp::gather(&mcp));
+    let over_http = OverHttp::start(&mcp);
+    router = router.merge(over_http.router());
+    gather.push(mcp_sessions(over_http));
     let page = web::Parts {
         policy: policy.clone(),
         tasks: tasks.clone(),
@@ -109,11 +119,11 @@ fn parts(
         demo,
         pages,
         log: Arc::new(move || ring.lines()),
+        guard: guard.clone(),
         counters: counters.clone(),
         gather,
     };
-    let router = router.merge(web::routes(page)).merge(mcp::over_http::router(&mcp, &config.mcp));
-    Ok(Parts { router, mcp, counters })
+    Ok(Parts { router: router.merge(web::routes(page)), mcp, guard, counters })
 }
 
 /// Starts the house on its own; `hearth mcp` without a daemon does the same.
@@ -123,8 +133,8 @@ pub(super) fn start_home(
     tasks: &Tasks,
     policy: &Policy,
 ) -> Result<Home, Error> {
-    let tls = ask::tls(&config.http)?;
-    Home::start(&config.home, events, tasks, policy, tls, mdns::resolver(tasks))
+    let tls = tls::client(config.http.ca_file.as_deref())?;
+    Home::start(&config.home, events, tasks, policy, &home::Reach::new(tls, &Mdns::new(tasks)))
 }
 
 /// Opens the listeners: the network, the control socket, the MCP socket, the mDNS name.
@@ -134,18 +144,33 @@ async fn listen(
     policy: &Policy,
     tasks: &Tasks,
 ) -> Result<Vec<SocketAddr>, Error> {
-    let limits = serve::Limits::new(&config.http).body_for("/mcp", config.mcp.message_bytes);
-    let guarded = guard::wrap(&config.http, policy, &parts.counters, parts.router.clone())?;
-    let server =
-        serve::Server::new(&config.http, limits, policy.has_tokens(), tasks, &parts.counters)?;
-    let bound = server.listen("http", &config.http.host, config.http.port, guarded).await?;
-    let socket = |name: &str| config.data_dir.join(name);
-    control::serve(&socket("control.sock"), parts.router, policy, tasks)?;
-    mcp::stdio::serve_socket(&socket("mcp.sock"), &parts.mcp, tasks)?;
-    if config.http.mdns && bound.iter().any(|a| !a.ip().to_canonical().is_loopback()) {
-        mdns::announce(&config.http, &bound, tasks)?;
+    let (http, counters) = (&config.http, &parts.counters);
+    let limits = serve::Limits::new(http).body_for("/mcp", config.mcp.message_bytes);
+    let server = serve::Server::new(http, limits, policy.has_tokens(), tasks, counters)?;
+    let guarded = parts.guard.protect(parts.router.clone());
+    let bound = server.listen("http", &http.host, http.port, guarded).await?;
+    control::start(&config.data_dir, parts.router, policy, tasks, counters)?;
+    mcp::stdio::serve_socket(&parts.mcp, &config.data_dir.join(MCP_SOCKET)).await?;
+    let wide = bound.iter().find(|a| !a.ip().to_canonical().is_loopback());
+    if let Some(address) = wide.filter(|_| http.mdns) {
+        let guard = parts.guard.clone();
+        // Another Hearth may have the name already; then this one answers to the name it got.
+        let renamed = move |name: &str| guard.also_called(name);
+        if let Err(e) = Mdns::new(tasks).announce(&http.mdns_name, address.port(), renamed) {
+            log::warn!("this Hearth is not announced on the network: {e}");
+        }
     }
     Ok(bound)
+}
+
+/// How many MCP sessions there are, for `/metrics`.
+fn mcp_sessions(over_http: OverHttp) -> web::Gather {
+    Arc::new(move |meter| {
+        let (open, streaming) = over_http.sessions();
+        meter.gauge("hearth_mcp_sessions", "Open MCP sessions", &[], open as f64);
+        let about = "Open MCP sessions with an open stream";
+        meter.gauge("hearth_mcp_sessions_streaming", about, &[], streaming as f64);
+    })
 }
 
 /// Makes the first token of an installation that has none.

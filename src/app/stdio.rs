@@ -6,24 +6,22 @@ use crate::app::{demo_house, logs, start};
 use crate::error::Error;
 use crate::events::Events;
 use crate::home;
+use crate::mcp::stdio::Hello;
 use crate::mcp::{self, Mcp, Toolbox};
-use crate::policy::{Policy, Via};
+use crate::policy::Policy;
 use crate::store::Store;
 use crate::tasks::Tasks;
 use std::process::ExitCode;
 use std::time::Duration;
 
 /// Relays to the running daemon, or serves in-process when there is none (or for the demo).
-pub(super) fn run(
-    options: &Options,
-    service: Option<&str>,
-    demo: bool,
-) -> Result<ExitCode, Error> {
+pub(super) fn run(options: &Options, service: Option<&str>, demo: bool) -> Result<ExitCode, Error> {
     let mut config = config::load(options)?;
-    let socket = config.data_dir.join("mcp.sock");
-    if !demo && mcp::stdio::is_served(&socket) {
-        let runtime = small_runtime()?;
-        runtime.block_on(mcp::stdio::relay(&socket, service))?;
+    let hello = Hello { service: service.map(str::to_owned), token: None };
+    let runtime = small_runtime()?;
+    if !demo && relay(&runtime, &config, &hello)? {
+        // The reader of standard input may still hang in a read.
+        runtime.shutdown_timeout(Duration::from_millis(100));
         return Ok(ExitCode::SUCCESS);
     }
     if demo {
@@ -34,22 +32,30 @@ pub(super) fn run(
         config.general.log_level = "warn".into();
     }
     logs::start(&config.general)?;
-    let runtime = small_runtime()?;
     runtime.block_on(async {
         let events = Events::new();
         let tasks = Tasks::new(events.clone());
-        let done = serve(config, service, demo, &events, &tasks).await;
+        let done = serve(config, &hello, demo, &events, &tasks).await;
         tasks.stop().await;
         done
     })?;
-    // The reader of standard input may still hang in a read.
     runtime.shutdown_timeout(Duration::from_millis(100));
     Ok(ExitCode::SUCCESS)
 }
 
+/// Relays to the daemon; false when there is none.
+fn relay(runtime: &tokio::runtime::Runtime, config: &Config, hello: &Hello) -> Result<bool, Error> {
+    runtime.block_on(async {
+        match mcp::stdio::dial(&config.data_dir.join(start::MCP_SOCKET)).await {
+            Some(line) => mcp::stdio::relay(line, hello).await.map(|()| true),
+            None => Ok(false),
+        }
+    })
+}
+
 async fn serve(
     mut config: Config,
-    service: Option<&str>,
+    hello: &Hello,
     demo: bool,
     events: &Events,
     tasks: &Tasks,
@@ -69,7 +75,7 @@ async fn serve(
     let title = if demo { "Hearth (demo house)" } else { "Hearth" };
     let about = mcp::About { title: title.into(), version: env!("CARGO_PKG_VERSION").into() };
     let mcp = Mcp::new(&toolbox, events, tasks, about)?;
-    mcp::stdio::serve_stdio(&mcp, service, policy.local(Via::Stdio)).await
+    mcp::stdio::serve_stdio(&mcp, hello).await
 }
 
 /// One thread is enough for one client.

@@ -232,3 +232,58 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Nothing in these short sections can be half done.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::stream::pending;
+
+    async fn open(sessions: &Sessions) -> SessionId {
+        let (id, _transport) = sessions.create_session().await.unwrap();
+        // Two sessions of the same instant have no order.
+        tokio::time::advance(Duration::from_secs(1)).await;
+        id
+    }
+
+    async fn there(sessions: &Sessions, ids: &[&SessionId]) -> Vec<bool> {
+        let mut there = Vec::new();
+        for id in ids {
+            there.push(sessions.has_session(id).await.unwrap());
+        }
+        there
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_open_stream_is_evicted_only_when_all_have_one() {
+        let sessions = Sessions::new(2);
+        let first = open(&sessions).await;
+        let streaming = sessions.counted(&first, pending());
+        let second = open(&sessions).await;
+        let third = open(&sessions).await;
+        assert_eq!(there(&sessions, &[&first, &second, &third]).await, [true, false, true]);
+        let also = sessions.counted(&third, pending());
+        let fourth = open(&sessions).await;
+        // Both had one; the one opened earlier goes.
+        assert_eq!(there(&sessions, &[&first, &third, &fourth]).await, [false, true, true]);
+        drop((streaming, also));
+        assert_eq!(sessions.count(), (2, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn idle_sessions_end_and_one_with_an_open_stream_does_not() {
+        let sessions = Sessions::new(8);
+        let idle = open(&sessions).await;
+        let streaming = open(&sessions).await;
+        let stream = sessions.counted(&streaming, pending());
+        tokio::time::advance(Duration::from_secs(3600)).await;
+        sessions.end_idle(Duration::from_secs(3600)).await;
+        assert_eq!(there(&sessions, &[&idle, &streaming]).await, [false, true]);
+        // Its hour begins when the stream ends.
+        drop(stream);
+        sessions.end_idle(Duration::from_secs(3600)).await;
+        assert_eq!(there(&sessions, &[&streaming]).await, [true]);
+        tokio::time::advance(Duration::from_secs(3600)).await;
+        sessions.end_idle(Duration::from_secs(3600)).await;
+        assert_eq!(sessions.count(), (0, 0));
+    }
+}

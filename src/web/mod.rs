@@ -14,6 +14,7 @@ mod metrics;
 mod page;
 mod process;
 mod state;
+mod tokens;
 
 pub use assets::bundled_pages;
 pub use meter::{Gather, Meter};
@@ -103,6 +104,7 @@ pub fn routes(parts: Parts) -> Router {
         .route("/api/web/state", get(state::state))
         .route("/api/web/logs", get(state::logs))
         .route("/api/web/audit", get(state::audit))
+        .route("/api/web/tokens", get(tokens::list).post(tokens::make).delete(tokens::revoke))
         .with_state(web)
 }
 

@@ -41,8 +41,12 @@ fn mistakes_are_named_with_exit_code_2() {
     let check = |file: &str, env: (&str, &str), args: &[&str], want: &str| {
         let folder = Folder::new();
         std::fs::write(folder.path().join("hearth.toml"), file).unwrap();
-        let output =
-            hearth(folder.path()).args(args).env(env.0, env.1).stdin(Stdio::null()).output().unwrap();
+        let output = hearth(folder.path())
+            .args(args)
+            .env(env.0, env.1)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
         assert_eq!(output.status.code(), Some(2), "{args:?} {}", err(&output));
         assert!(err(&output).contains(want), "{args:?}: {}", err(&output));
         assert_eq!(out(&output), "", "{args:?}");
@@ -53,7 +57,12 @@ fn mistakes_are_named_with_exit_code_2() {
     check("[http]\nprot = 1", ("X", ""), &["serve"], "prot");
     check("[http", ("X", ""), &["serve"], "not valid TOML");
     check("", ("LOG_LEVEL", "loud"), &["serve"], "LOG_LEVEL is 'loud', but must be one of");
-    check("", ("HASS_TOKEN_FILE", "/nowhere"), &["serve"], "HASS_TOKEN_FILE: cannot read '/nowhere'");
+    check(
+        "",
+        ("HASS_TOKEN_FILE", "/nowhere"),
+        &["serve"],
+        "HASS_TOKEN_FILE: cannot read '/nowhere'",
+    );
     check("", ("AUTH_TOKEN", "short"), &["serve"], "AUTH_TOKEN (policy.auth_token) is shorter");
     check("", ("X", ""), &["serve", "--only", "hme"], "there is no service 'hme'");
     check("", ("X", ""), &["--config", "/nowhere.toml"], "cannot read /nowhere.toml");
@@ -151,7 +160,7 @@ fn a_taken_port_is_said_in_words() {
     let folder = Folder::new();
     let output = run(&folder, &["serve", "--host", "127.0.0.1", "--port", port]);
     assert!(!output.status.success());
-    assert!(err(&output).contains(port) && err(&output).contains("in use"), "{}", err(&output));
+    assert!(err(&output).contains(port) && err(&output).contains("taken"), "{}", err(&output));
 }
 
 #[test]

@@ -1,1 +1,6 @@
-//! Tests of demo.
+//! Tests of demo: the house over a real socket, and its messages beside those of a real Home
+//! Assistant.
+
+mod client;
+mod protocol;
+mod shapes;

@@ -1,6 +1,7 @@
 //! The integration tests: one binary, one module per service.
 
 #![allow(
+    unreachable_pub,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stdout,
@@ -8,11 +9,13 @@
     reason = "a test that cannot go on panics"
 )]
 
+mod app;
 mod demo;
 mod dependencies;
 mod harness;
 mod home;
 mod http;
+mod journeys;
 mod layers;
 mod mcp;
 mod store;

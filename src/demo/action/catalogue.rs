@@ -108,6 +108,16 @@ const LIGHT: &[Field] = &[
     field("hs_color", Form::Numbers(2)),
     field("color_name", Form::Text),
 ];
+/// Without the steps, which make no sense when it may have been off.
+const LIGHT_TOGGLE: &[Field] = &[
+    SECONDS,
+    field("brightness", Form::Int(0, 255)),
+    field("brightness_pct", PERCENT),
+    field("color_temp_kelvin", Form::Int(1000, 40_000)),
+    field("rgb_color", Form::Numbers(3)),
+    field("hs_color", Form::Numbers(2)),
+    field("color_name", Form::Text),
+];
 const WARMTH: Form = Form::Num(0.0, 250.0, 0.1);
 const TEMPERATURE: &[Field] = &[
     field("temperature", WARMTH),
@@ -130,7 +140,7 @@ pub(crate) const SERVICES: &[Service] = &[
     aimed(service("homeassistant", "toggle", NO), Aim::Any),
     service("light", "turn_on", LIGHT),
     service("light", "turn_off", &[SECONDS]),
-    service("light", "toggle", LIGHT),
+    service("light", "toggle", LIGHT_TOGGLE),
     service("switch", "turn_on", NO),
     service("switch", "turn_off", NO),
     service("switch", "toggle", NO),

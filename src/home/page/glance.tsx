@@ -2,7 +2,7 @@
 import { computed } from "@preact/signals";
 import { Empty, Failed, href, Loading } from "hearth/ui";
 import { Ask } from "./ask";
-import { areas, entities, house, keyOf, sorted, stale } from "./house";
+import { areaName, entities, house, keyOf, pulse, sorted, stale } from "./house";
 import { Picture } from "./icons";
 import { Away } from "./list";
 import { canSwitch, degrees, domainOf, isActive, number, say, type Entity } from "./model";
@@ -12,7 +12,11 @@ import { Flip } from "./tile";
 /** So many lines of a room at most. */
 const FEW = 5;
 
-const all = (want: (e: Entity) => boolean) => sorted.value.map((s) => s.value).filter((e) => !e.category && want(e));
+/** Everything but what is there for configuration, at the pace of the pulse. */
+const everything = computed(() => {
+  void pulse.value;
+  return sorted.value.map((s) => s.peek()).filter((e) => !e.category);
+});
 
 /** What counts as on: things that use power or stand open, not sensors that see something. */
 function counts(e: Entity): boolean {
@@ -28,41 +32,43 @@ function counts(e: Entity): boolean {
   return isActive(e);
 }
 
-/** The room's temperature: its thermometers, else its thermostat. */
-function warmth(area: string): number | null {
-  const here = all((e) => e.area === area);
-  const from = (list: (number | null)[]) => {
-    const known = list.filter((n) => n !== null);
-    return known.length ? known.reduce((a, b) => a + b, 0) / known.length : null;
-  };
-  return (
-    from(
-      here
-        .filter((e) => e.attributes.device_class === "temperature" && domainOf(e.id) === "sensor")
-        .map((e) => number(Number.parseFloat(e.state))),
-    ) ?? from(here.filter((e) => domainOf(e.id) === "climate").map((e) => number(e.attributes.current_temperature)))
-  );
-}
+const mean = (list: number[]) => list.reduce((a, b) => a + b, 0) / list.length;
+
+/** The temperature of each area by name: of its thermometers, else of its thermostats. */
+const warmth = computed(() => {
+  const by = new Map<string, { room: number[]; stove: number[] }>();
+  for (const e of everything.value) {
+    const domain = domainOf(e.id);
+    const thermometer = domain === "sensor" && e.attributes.device_class === "temperature";
+    if (!e.area || (!thermometer && domain !== "climate")) continue;
+    const value = number(thermometer ? Number.parseFloat(e.state) : e.attributes.current_temperature);
+    if (value === null) continue;
+    const name = areaName(e);
+    const here = by.get(name) ?? { room: [], stove: [] };
+    by.set(name, here);
+    (thermometer ? here.room : here.stove).push(value);
+  }
+  return new Map([...by].map(([area, { room, stove }]) => [area, mean(room.length ? room : stove)]));
+});
 
 const rooms = computed(() => {
   const by = new Map<string, Entity[]>();
-  for (const e of all(counts)) {
-    const area = e.area && areas.value.has(e.area) ? e.area : "";
-    by.set(area, [...(by.get(area) ?? []), e]);
+  for (const e of everything.value.filter(counts)) {
+    const here = by.get(areaName(e));
+    if (here) here.push(e);
+    else by.set(areaName(e), [e]);
   }
-  return [...by].sort(([a], [b]) =>
-    a === "" ? 1 : b === "" ? -1 : (areas.value.get(a) ?? "").localeCompare(areas.value.get(b) ?? ""),
-  );
+  return [...by].sort(([a], [b]) => (a === "" ? 1 : b === "" ? -1 : a.localeCompare(b)));
 });
 
 function Room(props: { area: string; on: Entity[] }) {
-  const degreesHere = props.area ? warmth(props.area) : null;
+  const warm = warmth.value.get(props.area);
   const rest = props.on.length - FEW;
   return (
     <article class="card room">
       <header>
-        <h3>{areas.value.get(props.area) ?? t.noArea}</h3>
-        {degreesHere !== null && <span class="soft num">{degrees(degreesHere)}</span>}
+        <h3>{props.area || t.noArea}</h3>
+        {warm !== undefined && <span class="soft num">{degrees(warm)}</span>}
       </header>
       <ul>
         {props.on.slice(0, FEW).map((e) => (
@@ -125,14 +131,14 @@ export function Glance() {
 export function sentence(): string {
   if (!house.value.value || !entities.size || stale.value) return "";
   const parts: string[] = [];
-  const lights = all((e) => domainOf(e.id) === "light");
+  const lights = everything.value.filter((e) => domainOf(e.id) === "light");
   if (lights.length) parts.push(t.sentence.lights(lights.filter((e) => e.state === "on").length));
-  const locks = all((e) => domainOf(e.id) === "lock");
+  const locks = everything.value.filter((e) => domainOf(e.id) === "lock");
   if (locks.length) {
     const open = locks.filter((e) => e.state !== "locked");
     parts.push(open.length ? t.sentence.unlocked(open.map((e) => e.name)) : t.sentence.locked);
   }
-  const warm = [...areas.value.keys()].map(warmth).filter((n) => n !== null);
-  if (warm.length) parts.push(t.sentence.inside(degrees(warm.reduce((a, b) => a + b, 0) / warm.length)));
+  const warm = [...warmth.value.values()];
+  if (warm.length) parts.push(t.sentence.inside(degrees(mean(warm))));
   return parts.length ? t.sentence.join(parts) : "";
 }

@@ -27,6 +27,23 @@ export interface Row {
   category?: string;
 }
 
+/** A house as `/api/home/houses` tells it. */
+export interface House {
+  name: string;
+  location: string;
+  configured: boolean;
+  connected: boolean;
+  /** Why it is not connected. */
+  why?: string;
+  areas: Area[];
+}
+
+export interface Area {
+  id: string;
+  name: string;
+  floor: string | null;
+}
+
 export function read(row: Row): Entity {
   const id = row.id;
   return {
@@ -170,26 +187,27 @@ export function say(e: Entity): string {
   }
 }
 
+/** Made once: making one takes far longer than using it. */
+const digitsOf = [0, 1, 2].map((n) => new Intl.NumberFormat(t.language, { maximumFractionDigits: n }));
+const moment = new Intl.DateTimeFormat(t.language, { dateStyle: "medium", timeStyle: "short" });
+
 /** A number with its unit. */
 function measure(e: Entity): string | null {
   const value = Number(e.state);
   if (e.state === "" || !Number.isFinite(value)) {
-    return /^\d{4}-\d\d-\d\dT/.test(e.state) ? new Date(e.state).toLocaleString() : null;
+    const at = /^\d{4}-\d\d-\d\dT/.test(e.state) ? Date.parse(e.state) : Number.NaN;
+    return Number.isNaN(at) ? null : moment.format(at);
   }
   const unit = typeof e.attributes.unit_of_measurement === "string" ? e.attributes.unit_of_measurement : "";
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
-  const shown = Number(value.toFixed(digits)).toLocaleString();
-  if (!unit) return shown;
-  return unit === "%" || unit.startsWith("°") ? `${shown} ${unit}` : `${shown} ${unit}`;
+  const shown = digitsOf[digits]?.format(value) ?? e.state;
+  return unit ? `${shown} ${unit}` : shown;
 }
 
-/** Whether every word of a search is found in what is known of the entity. */
+/** Whether every word of a search (in small letters) is found in what is known of the entity. */
 export function finds(e: Entity, area: string, search: string): boolean {
   const all = `${e.name} ${e.id} ${area} ${say(e)} ${e.state}`.toLowerCase();
-  return search
-    .toLowerCase()
-    .split(/\s+/)
-    .every((word) => all.includes(word));
+  return search.split(/\s+/).every((word) => all.includes(word));
 }
 
 /** The service that a click on the switch calls. */

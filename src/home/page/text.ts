@@ -2,6 +2,7 @@
 const plural = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;
 
 export const t = {
+  language: "en-GB",
   title: "Home",
   lead: (entities: number, areas: number) =>
     `${plural(entities, "thing", "things")} in ${plural(areas, "area", "areas")}`,

@@ -235,6 +235,6 @@ mod tests {
         check(&get("a b: c"), Err(400));
         check(&get("a: b\nc"), Err(400));
         check(&get("a: \u{e9}"), Err(400));
-        check(&get(&"a: b\r\n".repeat(80).trim_end()), Err(431));
+        check(&get("a: b\r\n".repeat(80).trim_end()), Err(431));
     }
 }

@@ -191,6 +191,7 @@ async fn a_power_cut_takes_no_acknowledged_change_and_leaves_no_half_transaction
             while let Ok(answers) = writer.attempt(&group(next)) {
                 assert!(answers.iter().all(Result::is_ok));
                 next += 1;
+                assert!(next < acknowledged + 1000, "changes are answered without the disk");
             }
         }
         std::fs::write(&path, frail.after_the_cut(&mut dice)).unwrap();

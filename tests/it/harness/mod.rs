@@ -1,6 +1,8 @@
 //! Starts the built binary on a free port, waits until it is ready, talks to it, and ends it.
 //! Its log is printed when the test fails.
 
+#![allow(dead_code, reason = "a harness offers more than each test uses")]
+
 mod client;
 mod golden;
 

@@ -1,0 +1,66 @@
+//! Tokens over HTTP: what `hearth token …` and the page use. Only callers of level admin.
+
+use crate::error::Error;
+use crate::http::{IntoResponse, Json, Response, State};
+use crate::policy::{Grant, Level, Outcome};
+use crate::web::{MaybeCaller, Web, required};
+use serde::Deserialize;
+use serde_json::json;
+use std::sync::Arc;
+
+/// The service that a token must cover to manage tokens.
+const SERVICE: &str = "web";
+
+/// What a new token is to be.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    name: String,
+    #[serde(default)]
+    grant: Grant,
+}
+
+/// Which token is to go.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Named {
+    name: String,
+}
+
+/// Answers `GET /api/web/tokens`: `{"tokens":[{"name","grant","created","configured"}]}`.
+pub(super) async fn list(
+    State(web): State<Arc<Web>>,
+    caller: MaybeCaller,
+) -> Result<Response, Error> {
+    let policy = &web.parts.policy;
+    policy.check(&required(caller)?, SERVICE, Level::Admin)?;
+    Ok(Json(json!({ "tokens": policy.tokens() })).into_response())
+}
+
+/// Answers `POST /api/web/tokens` with the token; it is shown only here.
+pub(super) async fn make(
+    State(web): State<Arc<Web>>,
+    caller: MaybeCaller,
+    Json(wanted): Json<Wanted>,
+) -> Result<Response, Error> {
+    let policy = &web.parts.policy;
+    let caller = required(caller)?;
+    policy.check(&caller, SERVICE, Level::Admin)?;
+    let made = policy.new_token(&wanted.name, wanted.grant).await?;
+    policy.record(&caller, "token new", &made.name, Outcome::Allowed, None);
+    Ok(Json(json!(made)).into_response())
+}
+
+/// Answers `DELETE /api/web/tokens`.
+pub(super) async fn revoke(
+    State(web): State<Arc<Web>>,
+    caller: MaybeCaller,
+    Json(named): Json<Named>,
+) -> Result<Response, Error> {
+    let policy = &web.parts.policy;
+    let caller = required(caller)?;
+    policy.check(&caller, SERVICE, Level::Admin)?;
+    policy.revoke_token(&named.name).await?;
+    policy.record(&caller, "token revoke", &named.name, Outcome::Allowed, None);
+    Ok(Json(json!({})).into_response())
+}

@@ -1,0 +1,226 @@
+//! The routes, without sockets: what is no MCP, whose session is whose, and which service is where.
+
+use crate::mcp::Bench;
+use hearth::http::{Body, Request, Response, Router, to_bytes};
+use hearth::mcp::{Config, over_http};
+use hearth::policy::{Caller, Level};
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+/// One client of the routes.
+struct Web {
+    router: Router,
+    caller: Option<Caller>,
+}
+
+impl Web {
+    fn new(bench: &Bench, caller: Option<Caller>) -> Web {
+        Web { router: over_http::router(&bench.mcp()), caller }
+    }
+
+    fn of(&self, caller: Caller) -> Web {
+        Web { router: self.router.clone(), caller: Some(caller) }
+    }
+
+    async fn send(&self, method: &str, path: &str, session: &str, body: &str) -> Response {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "127.0.0.1")
+            .header("accept", "application/json, text/event-stream")
+            .header("content-type", "application/json");
+        if !session.is_empty() {
+            request = request.header("mcp-session-id", session);
+        }
+        let mut request = request.body(Body::from(body.to_owned())).unwrap();
+        if let Some(caller) = &self.caller {
+            request.extensions_mut().insert(caller.clone());
+        }
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    /// Opens a session and returns its id.
+    async fn open(&self, path: &str) -> String {
+        let hello = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
+            "protocolVersion": "2025-11-25",
+            "capabilities": {},
+            "clientInfo": { "name": "test", "version": "0" },
+        } });
+        let answer = self.send("POST", path, "", &hello.to_string()).await;
+        assert_eq!(answer.status(), 200);
+        let id = answer.headers()["mcp-session-id"].to_str().unwrap().to_owned();
+        let said = message(answer).await;
+        assert_eq!(said["result"]["serverInfo"]["name"], "hearth");
+        assert_eq!(said["result"]["serverInfo"]["title"], "Hearth test");
+        let ready = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
+        assert_eq!(self.send("POST", path, &id, &ready.to_string()).await.status(), 202);
+        id
+    }
+
+    async fn ask(&self, path: &str, session: &str, method: &str, params: Value) -> (u16, Value) {
+        let ask = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+        let answer = self.send("POST", path, session, &ask.to_string()).await;
+        (answer.status().as_u16(), message(answer).await)
+    }
+}
+
+/// The JSON-RPC message of an answer, be it JSON or a stream that ends with it.
+async fn message(answer: Response) -> Value {
+    let body = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
+    let text = String::from_utf8_lossy(&body).into_owned();
+    let last = text.lines().rev().find_map(|line| line.strip_prefix("data: {"));
+    let json = last.map_or(text.clone(), |rest| format!("{{{rest}"));
+    serde_json::from_str(&json).unwrap_or_else(|e| panic!("{e}: {text}"))
+}
+
+#[tokio::test]
+async fn what_is_no_message_gets_a_json_rpc_error() {
+    let bench = Bench::new().await;
+    let web = Web::new(&bench, Some(bench.reader().await));
+    let session = web.open("/mcp").await;
+    let call = |id: Value, params: Value| {
+        json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params }).to_string()
+    };
+    for (body, status, code, id) in [
+        ("{".into(), 400, -32700, json!(null)),
+        ("".into(), 400, -32700, json!(null)),
+        ("\u{0}".into(), 400, -32700, json!(null)),
+        ("[]".into(), 400, -32600, json!(null)),
+        ("[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}]".into(), 400, -32600, json!(null)),
+        ("{\"id\":1,\"method\":\"ping\"}".into(), 400, -32600, json!(null)),
+        ("{\"jsonrpc\":\"2.0\",\"id\":{},\"method\":\"ping\"}".into(), 400, -32600, json!(null)),
+        ("{\"jsonrpc\":\"2.0\",\"id\":1}".into(), 400, -32600, json!(null)),
+        (call(json!(5), json!({ "name": 7 })), 200, -32602, json!(5)),
+        (call(json!("a"), json!({ "name": "lamp_paint" })), 200, -32602, json!("a")),
+        ("{\"jsonrpc\":\"2.0\",\"id\":9,\"method\":\"no/such\"}".into(), 200, -32601, json!(9)),
+    ] as [(String, u16, i32, Value); 11]
+    {
+        let answer = web.send("POST", "/mcp", &session, &body).await;
+        assert_eq!(answer.status().as_u16(), status, "{body}");
+        let said = message(answer).await;
+        assert_eq!((&said["error"]["code"], &said["id"]), (&json!(code), &id), "{body}: {said}");
+    }
+    let large = "x".repeat((1 << 20) + 1);
+    assert_eq!(web.send("POST", "/mcp", &session, &large).await.status(), 413);
+    // And the session is as good as before.
+    assert_eq!(web.ask("/mcp", &session, "ping", json!({})).await.1["result"], json!({}));
+}
+
+#[tokio::test]
+async fn a_tools_failure_is_a_result_and_an_unknown_tool_is_not() {
+    let bench = Bench::new().await;
+    let web = Web::new(&bench, Some(bench.reader().await));
+    let session = web.open("/mcp").await;
+    let call = |name: &str, args: Value| json!({ "name": name, "arguments": args });
+    let ask = async |params: Value| web.ask("/mcp", &session, "tools/call", params).await.1;
+    let said = ask(call("lamp_get", json!({ "text": "hi" }))).await;
+    assert_eq!(said["result"]["structuredContent"], json!({ "text": "hi", "confirm": null }));
+    assert_eq!(said["result"]["content"][0]["text"], r#"{"text":"hi","confirm":null}"#);
+    for (name, args, code, retry) in [
+        ("lamp_get", json!({}), "invalid", false),
+        ("lamp_set", json!({ "text": "a" }), "refused", false),
+        ("door_panic", json!({ "text": "a" }), "broken", false),
+        ("door_wait", json!({ "text": "a" }), "timeout", true),
+    ] {
+        let said = ask(call(name, args)).await;
+        let (result, error) = (&said["result"], &said["result"]["structuredContent"]["error"]);
+        assert_eq!(result["isError"], true, "{said}");
+        assert_eq!((&error["code"], &error["retryable"]), (&json!(code), &json!(retry)), "{said}");
+        assert_eq!(error["message"], result["content"][0]["text"]);
+    }
+    let said = ask(call("lamp_paint", json!({}))).await;
+    assert_eq!(said["error"]["code"], -32602);
+}
+
+#[tokio::test]
+async fn a_session_answers_only_the_token_and_the_address_that_opened_it() {
+    let bench = Bench::new().await;
+    let web = Web::new(&bench, Some(bench.reader().await));
+    let other = web.of(bench.caller("other", Level::Admin, &[]).await);
+    let session = web.open("/mcp").await;
+    for (who, path, want) in [(&web, "/mcp", 200), (&other, "/mcp", 404), (&web, "/mcp/lamp", 404)]
+    {
+        assert_eq!(who.ask(path, &session, "ping", json!({})).await.0, want, "{path}");
+    }
+    assert_eq!(other.send("GET", "/mcp", &session, "").await.status(), 404);
+    assert_eq!(other.send("DELETE", "/mcp", &session, "").await.status(), 404);
+    assert_eq!(web.ask("/mcp", &session, "ping", json!({})).await.0, 200);
+    assert_eq!(web.send("DELETE", "/mcp", &session, "").await.status(), 204);
+    assert_eq!(web.ask("/mcp", &session, "ping", json!({})).await.0, 404);
+}
+
+#[tokio::test]
+async fn a_session_and_its_stream_end_when_the_token_is_revoked() {
+    let bench = Bench::new().await;
+    let web = Web::new(&bench, Some(bench.reader().await));
+    let session = web.open("/mcp").await;
+    let stream = web.send("GET", "/mcp", &session, "").await;
+    assert_eq!(stream.status(), 200);
+    let read = to_bytes(stream.into_body(), 1 << 20);
+    bench.policy.revoke_token("reader").await.unwrap();
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(10), read).await;
+    ended.expect("the stream goes on").unwrap();
+    assert_eq!(web.ask("/mcp", &session, "ping", json!({})).await.0, 404);
+}
+
+#[tokio::test]
+async fn services_have_addresses_of_their_own_and_nobody_comes_in_unnamed() {
+    let bench = Bench::new().await;
+    let web = Web::new(&bench, Some(bench.reader().await));
+    let session = web.open("/mcp/lamp").await;
+    let (_, said) = web.ask("/mcp/lamp", &session, "tools/list", json!({})).await;
+    let tools = said["result"]["tools"].as_array().unwrap();
+    assert_eq!(tools.len(), 1);
+    assert_eq!(tools[0]["annotations"], json!({ "readOnlyHint": true, "openWorldHint": false }));
+    let params = json!({ "name": "door_get", "arguments": { "text": "a" } });
+    let (_, said) = web.ask("/mcp/lamp", &session, "tools/call", params).await;
+    assert_eq!(said["error"]["code"], -32602);
+    for path in ["/mcp/cellar", "/mcp/", "/mcp/lamp/x", "/mcp/hearth"] {
+        assert_eq!(web.send("POST", path, "", "{}").await.status(), 404, "{path}");
+    }
+    let nobody = Web { router: web.router.clone(), caller: None };
+    assert_eq!(nobody.send("POST", "/mcp", "", "{}").await.status(), 401);
+}
+
+#[tokio::test]
+async fn the_newest_protocol_needs_no_session() {
+    let bench = Bench::new().await;
+    let web = Web::new(&bench, Some(bench.reader().await));
+    let ask = json!({ "jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": {
+        "name": "lamp_get",
+        "arguments": { "text": "hi" },
+        "_meta": {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": {},
+        },
+    } });
+    let mut request = Request::builder()
+        .method("POST")
+        .uri("/mcp")
+        .header("host", "127.0.0.1")
+        .header("accept", "application/json, text/event-stream")
+        .header("content-type", "application/json")
+        .header("mcp-protocol-version", "2026-07-28")
+        .header("mcp-method", "tools/call")
+        .header("mcp-name", "lamp_get")
+        .body(Body::from(ask.to_string()))
+        .unwrap();
+    request.extensions_mut().insert(web.caller.clone().unwrap());
+    let answer = web.router.clone().oneshot(request).await.unwrap();
+    assert_eq!(answer.headers()["content-type"], "application/json");
+    assert!(!answer.headers().contains_key("mcp-session-id"));
+    assert_eq!(message(answer).await["result"]["structuredContent"]["text"], "hi");
+}
+
+#[tokio::test]
+async fn at_the_cap_the_session_idle_longest_ends() {
+    let bench = Bench::with(Config { sessions: 2, ..Config::default() }).await;
+    let web = Web::new(&bench, Some(bench.reader().await));
+    let (first, second) = (web.open("/mcp").await, web.open("/mcp").await);
+    // The older one is used, so the younger one is idle longest.
+    assert_eq!(web.ask("/mcp", &first, "ping", json!({})).await.0, 200);
+    let third = web.open("/mcp").await;
+    for (session, want) in [(&first, 200), (&second, 404), (&third, 200)] {
+        assert_eq!(web.ask("/mcp", session, "ping", json!({})).await.0, want);
+    }
+}
