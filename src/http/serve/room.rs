@@ -117,9 +117,9 @@ impl Room {
         Some(Seat { id, state, seats: self.seats.clone(), counters: self.counters.clone() })
     }
 
-    /// Closes the connection that was idle longest, if one is.
-    pub(super) fn make_room(&self) {
-        self.evict(&mut lock(&self.seats), |_| true);
+    /// Closes the connection that was idle longest; `false` when none is idle.
+    pub(super) fn make_room(&self) -> bool {
+        self.evict(&mut lock(&self.seats), |_| true)
     }
 
     fn evict(&self, seats: &mut Seats, among: impl Fn(&State) -> bool) -> bool {
