@@ -3,8 +3,8 @@
 
 mod clients;
 mod local;
+mod notices;
 mod over_http;
-mod raw;
 mod toolbox;
 
 use hearth::config::JsonSchema;

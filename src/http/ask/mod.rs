@@ -215,14 +215,25 @@ fn explain(e: ureq::Error) -> Error {
         ureq::Error::Io(e) if e.kind() == std::io::ErrorKind::TimedOut => {
             Error::timeout("did not answer in time")
         }
-        ureq::Error::Rustls(e) => {
-            Error::offline("its certificate is not trusted; see http.ca_file").because(e)
-        }
+        ureq::Error::Rustls(e) => untrusted(&e),
+        ureq::Error::Io(e) => match e.get_ref().and_then(|inner| inner.downcast_ref()) {
+            Some(e) => untrusted(e),
+            None => Error::offline("cannot be reached").because(e),
+        },
         ureq::Error::Other(e) => match e.downcast::<Error>() {
             Ok(own) => *own,
             Err(e) => Error::offline("cannot be reached").because(e),
         },
         e => Error::offline("cannot be reached").because(e),
+    }
+}
+
+fn untrusted(e: &rustls::Error) -> Error {
+    match e {
+        rustls::Error::InvalidCertificate(why) => {
+            Error::offline(format!("its certificate is not trusted ({why}); see http.ca_file"))
+        }
+        e => Error::offline("cannot be reached securely").because(e.clone()),
     }
 }
 

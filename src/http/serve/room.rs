@@ -183,10 +183,9 @@ impl State {
         self.stalled.store(value, Ordering::Relaxed);
     }
 
-    /// How long the present phase lasts.
-    pub(super) fn lasting(&self) -> Duration {
-        let since = self.since.load(Ordering::Relaxed);
-        Duration::from_millis(millis(self.began).saturating_sub(since))
+    /// When the present phase began.
+    pub(super) fn since(&self) -> Instant {
+        self.began + Duration::from_millis(self.since.load(Ordering::Relaxed))
     }
 
     pub(super) fn stop(&self, why: Stopped) {

@@ -24,7 +24,7 @@ fn the_public_paths_are_the_written_ones() {
 }
 
 /// Every path of a router, from what it prints about itself.
-pub fn paths(router: &hearth::http::Router) -> Vec<String> {
+pub(crate) fn paths(router: &hearth::http::Router) -> Vec<String> {
     let text = format!("{router:?}");
     let start = text.find("paths: {").expect("the router prints its paths") + "paths: {".len();
     let list = &text[start..];
@@ -40,7 +40,7 @@ pub fn paths(router: &hearth::http::Router) -> Vec<String> {
 }
 
 /// Asserts that no route but the public ones answers without a token.
-pub fn assert_closed(house: &House, paths: &[String]) {
+pub(crate) fn assert_closed(house: &House, paths: &[String]) {
     for path in paths {
         let path = path.replace(['{', '}', '*'], "x");
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"] {
