@@ -2,7 +2,7 @@
 import { computed } from "@preact/signals";
 import { Empty, Failed, href, Loading } from "hearth/ui";
 import { Ask } from "./ask";
-import { areas, entities, house, keyOf, pulse, sorted, stale } from "./house";
+import { areaName, entities, house, keyOf, pulse, sorted, stale } from "./house";
 import { Picture } from "./icons";
 import { Away } from "./list";
 import { canSwitch, degrees, domainOf, isActive, number, say, type Entity } from "./model";
@@ -34,18 +34,18 @@ function counts(e: Entity): boolean {
 
 const mean = (list: number[]) => list.reduce((a, b) => a + b, 0) / list.length;
 
-/** The temperature of each area: of its thermometers, else of its thermostats. */
+/** The temperature of each area by name: of its thermometers, else of its thermostats. */
 const warmth = computed(() => {
   const by = new Map<string, { room: number[]; stove: number[] }>();
   for (const e of everything.value) {
-    if (!e.area) continue;
     const domain = domainOf(e.id);
     const thermometer = domain === "sensor" && e.attributes.device_class === "temperature";
-    if (!thermometer && domain !== "climate") continue;
+    if (!e.area || (!thermometer && domain !== "climate")) continue;
     const value = number(thermometer ? Number.parseFloat(e.state) : e.attributes.current_temperature);
     if (value === null) continue;
-    const here = by.get(e.area) ?? { room: [], stove: [] };
-    by.set(e.area, here);
+    const name = areaName(e);
+    const here = by.get(name) ?? { room: [], stove: [] };
+    by.set(name, here);
     (thermometer ? here.room : here.stove).push(value);
   }
   return new Map([...by].map(([area, { room, stove }]) => [area, mean(room.length ? room : stove)]));
@@ -54,14 +54,11 @@ const warmth = computed(() => {
 const rooms = computed(() => {
   const by = new Map<string, Entity[]>();
   for (const e of everything.value.filter(counts)) {
-    const area = e.area && areas.value.has(e.area) ? e.area : "";
-    const here = by.get(area);
+    const here = by.get(areaName(e));
     if (here) here.push(e);
-    else by.set(area, [e]);
+    else by.set(areaName(e), [e]);
   }
-  return [...by].sort(([a], [b]) =>
-    a === "" ? 1 : b === "" ? -1 : (areas.value.get(a) ?? "").localeCompare(areas.value.get(b) ?? ""),
-  );
+  return [...by].sort(([a], [b]) => (a === "" ? 1 : b === "" ? -1 : a.localeCompare(b)));
 });
 
 function Room(props: { area: string; on: Entity[] }) {
@@ -70,7 +67,7 @@ function Room(props: { area: string; on: Entity[] }) {
   return (
     <article class="card room">
       <header>
-        <h3>{areas.value.get(props.area) ?? t.noArea}</h3>
+        <h3>{props.area || t.noArea}</h3>
         {warm !== undefined && <span class="soft num">{degrees(warm)}</span>}
       </header>
       <ul>

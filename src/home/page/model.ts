@@ -27,6 +27,23 @@ export interface Row {
   category?: string;
 }
 
+/** A house as `/api/home/houses` tells it. */
+export interface House {
+  name: string;
+  location: string;
+  configured: boolean;
+  connected: boolean;
+  /** Why it is not connected. */
+  why?: string;
+  areas: Area[];
+}
+
+export interface Area {
+  id: string;
+  name: string;
+  floor: string | null;
+}
+
 export function read(row: Row): Entity {
   const id = row.id;
   return {

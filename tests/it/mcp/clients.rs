@@ -65,7 +65,7 @@ pub(crate) fn example() -> PathBuf {
 }
 
 /// The folder with the clients; `None` when they are to be left out.
-fn clients() -> Option<&'static Path> {
+pub fn clients() -> Option<&'static Path> {
     static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
         if std::env::var("HEARTH_SKIP_CLIENTS").is_ok_and(|v| v == "1") {
