@@ -12,11 +12,14 @@ use mdns_sd::{
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 
 /// The service type of Home Assistant.
 pub const HOME_ASSISTANT: &str = "_home-assistant._tcp.local.";
 /// How long a lookup waits for an answer when the caller does not say.
 pub const WAIT: Duration = Duration::from_secs(3);
+/// Pause after an announcement failed.
+const AGAIN: Duration = Duration::from_secs(60);
 /// What Hearth is announced as.
 const OURS: &str = "_http._tcp.local.";
 /// Answers to one search, properties of an answer, characters of a text.
@@ -81,36 +84,55 @@ impl Mdns {
         self.shared.tasks.spawn("mdns", move |stop| {
             let (mdns, name, renamed) = (mdns.clone(), name.clone(), renamed.clone());
             async move {
-                let daemon = mdns.daemon()?;
-                let events = daemon.monitor().map_err(failed)?;
-                let host = format!("{name}.local.");
-                let properties: &[(&str, &str)] = &[("path", "/")];
-                let info = ServiceInfo::new(OURS, "Hearth", &host, "", port, properties);
-                let info = info.map_err(failed)?.enable_addr_auto();
-                let full = info.get_fullname().to_owned();
-                daemon.register(info).map_err(failed)?;
-                let status = mdns.shared.tasks.status("mdns", Whose::Own);
-                status.up();
-                loop {
-                    let event = tokio::select! {
-                        event = events.recv_async() => event,
+                // Without multicast Hearth works as before, only by its address: no reason to be
+                // unhealthy.
+                mdns.shared.tasks.status("mdns", Whose::Own).up();
+                while let Err(e) = mdns.announce_once(&name, port, &*renamed, &stop).await {
+                    log::warn!("'{name}.local' is not announced: {e}; trying again in a minute");
+                    tokio::select! {
+                        () = tokio::time::sleep(AGAIN) => {}
                         () = stop.cancelled() => break,
-                    };
-                    match event {
-                        Ok(DaemonEvent::NameChange(change)) if change.original == host => {
-                            let new = change.new_name.trim_end_matches('.');
-                            log::info!("'{name}.local' is taken here; Hearth is '{new}'");
-                            renamed(new);
-                        }
-                        Ok(DaemonEvent::Error(e)) => status.degraded(e.to_string()),
-                        Ok(_) => {}
-                        Err(_) => return Err(Error::broken("the mDNS daemon ended")),
                     }
                 }
-                mdns.leave(&daemon, &full).await;
                 Ok(())
             }
         });
+        Ok(())
+    }
+
+    /// Announces until `stop`.
+    async fn announce_once(
+        &self,
+        name: &str,
+        port: u16,
+        renamed: &(dyn Fn(&str) + Send + Sync),
+        stop: &CancellationToken,
+    ) -> Result<(), Error> {
+        let daemon = self.daemon()?;
+        let events = daemon.monitor().map_err(failed)?;
+        let host = format!("{name}.local.");
+        let properties: &[(&str, &str)] = &[("path", "/")];
+        let info = ServiceInfo::new(OURS, "Hearth", &host, "", port, properties);
+        let info = info.map_err(failed)?.enable_addr_auto();
+        let full = info.get_fullname().to_owned();
+        daemon.register(info).map_err(failed)?;
+        loop {
+            let event = tokio::select! {
+                event = events.recv_async() => event,
+                () = stop.cancelled() => break,
+            };
+            match event {
+                Ok(DaemonEvent::NameChange(change)) if change.original == host => {
+                    let new = change.new_name.trim_end_matches('.');
+                    log::info!("'{name}.local' is taken here; Hearth is '{new}'");
+                    renamed(new);
+                }
+                Ok(DaemonEvent::Error(e)) => log::debug!("mDNS: {e}"),
+                Ok(_) => {}
+                Err(_) => return Err(Error::broken("the mDNS daemon ended")),
+            }
+        }
+        self.leave(&daemon, &full).await;
         Ok(())
     }
 

@@ -28,21 +28,21 @@ use serde_json::{Map, Value};
 use std::sync::Arc;
 use tokio_util::sync::DropGuard;
 
-/// The methods that this server knows.
-const METHODS: &[&str] = &[
-    "completion/complete",
-    "initialize",
-    "logging/setLevel",
-    "prompts/get",
-    "prompts/list",
-    "resources/list",
-    "resources/read",
-    "resources/subscribe",
-    "resources/templates/list",
-    "resources/unsubscribe",
-    "subscriptions/listen",
-    "tools/call",
-    "tools/list",
+/// The methods that this server knows, and whether only protocols with sessions have them.
+const METHODS: &[(&str, bool)] = &[
+    ("completion/complete", false),
+    ("initialize", true),
+    ("logging/setLevel", true),
+    ("prompts/get", false),
+    ("prompts/list", false),
+    ("resources/list", false),
+    ("resources/read", false),
+    ("resources/subscribe", true),
+    ("resources/templates/list", false),
+    ("resources/unsubscribe", true),
+    ("subscriptions/listen", false),
+    ("tools/call", false),
+    ("tools/list", false),
 ];
 
 /// What clients are told about this server.
@@ -390,10 +390,11 @@ impl ServerHandler for Server {
     async fn on_custom_request(
         &self,
         request: CustomRequest,
-        _cx: RequestContext<RoleServer>,
+        cx: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
         // rmcp takes a known method whose parameters do not fit for one that it does not know.
-        if METHODS.contains(&request.method.as_str()) {
+        let newest = is_stateless(&cx);
+        if METHODS.iter().any(|(name, old)| *name == request.method && !(newest && *old)) {
             let text = format!("Invalid params for {}", request.method);
             return Err(ErrorData::invalid_params(text, None));
         }

@@ -160,7 +160,7 @@ fn a_taken_port_is_said_in_words() {
     let folder = Folder::new();
     let output = run(&folder, &["serve", "--host", "127.0.0.1", "--port", port]);
     assert!(!output.status.success());
-    assert!(err(&output).contains(port) && err(&output).contains("in use"), "{}", err(&output));
+    assert!(err(&output).contains(port) && err(&output).contains("taken"), "{}", err(&output));
 }
 
 #[test]

@@ -117,9 +117,9 @@ impl Room {
         Some(Seat { id, state, seats: self.seats.clone(), counters: self.counters.clone() })
     }
 
-    /// Closes the connection that was idle longest, if one is.
-    pub(super) fn make_room(&self) {
-        self.evict(&mut lock(&self.seats), |_| true);
+    /// Closes the connection that was idle longest; `false` when none is idle.
+    pub(super) fn make_room(&self) -> bool {
+        self.evict(&mut lock(&self.seats), |_| true)
     }
 
     fn evict(&self, seats: &mut Seats, among: impl Fn(&State) -> bool) -> bool {
@@ -183,10 +183,9 @@ impl State {
         self.stalled.store(value, Ordering::Relaxed);
     }
 
-    /// How long the present phase lasts.
-    pub(super) fn lasting(&self) -> Duration {
-        let since = self.since.load(Ordering::Relaxed);
-        Duration::from_millis(millis(self.began).saturating_sub(since))
+    /// When the present phase began.
+    pub(super) fn since(&self) -> Instant {
+        self.began + Duration::from_millis(self.since.load(Ordering::Relaxed))
     }
 
     pub(super) fn stop(&self, why: Stopped) {

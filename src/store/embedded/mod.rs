@@ -107,7 +107,8 @@ impl Embedded {
             let _place = place;
             disk.read(look)
         };
-        let answer = self.tasks.blocking(run).await?;
+        let answer = self.tasks.blocking(run).await;
+        let answer = answer.unwrap_or_else(|e| Err(e.at(self.disk.path.display())));
         if answer.is_err() {
             // One failed read makes redb refuse all that follow until the file is opened again.
             let _ = self.jobs.send(Job::Reopen);

@@ -82,6 +82,11 @@ fn a_silent_connection_is_closed_when_its_time_is_over() {
     assert!(took < Duration::from_secs(5) && rest.is_empty(), "{took:?}");
     let (took, rest) = kept.until_end();
     assert!(took < Duration::from_secs(5) && rest.is_empty(), "{took:?}");
+    // After a long answer, too: the engine does not look for the next request in the same way then.
+    let mut streamed = Raw::connect(house.at);
+    streamed.send("GET /big HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let (took, answer) = streamed.until_end();
+    assert!(took < Duration::from_secs(12) && answer.ends_with(b"\r\n0\r\n\r\n"), "{took:?}");
     assert_eq!(house.counters.count(Reason::SlowHead), 0);
     house.wait_empty();
 }
