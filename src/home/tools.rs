@@ -98,11 +98,12 @@ where
     F: Fn(Home, Call, A) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<Value, Error>> + Send + 'static,
 {
-    let home = home.clone();
+    let (home, run) = (home.clone(), Arc::new(run));
     Tool::new::<A, Answered, _, _>(name, title, about, level, move |call, args| {
-        let answer = run(home.clone(), call, args);
+        let (home, run) = (home.clone(), run.clone());
         async move {
-            let Value::Object(mut fields) = answer.await? else {
+            home.met().await;
+            let Value::Object(mut fields) = run(home, call, args).await? else {
                 return Err(Error::broken("an answer that is no object"));
             };
             fields.insert("note".into(), NOTE.into());
