@@ -99,9 +99,10 @@ impl Stdio3 {
     fn end(mut self) -> Option<i32> {
         drop(self.child.stdin.take());
         let code = wait_for("the end of hearth mcp", || self.child.try_wait().unwrap()).code();
-        let mut rest = String::new();
-        self.out.read_line(&mut rest).unwrap();
-        assert_eq!(rest, "");
+        for line in self.out.lines() {
+            let value: Value = serde_json::from_str(&line.unwrap()).expect("stdout is MCP's");
+            assert!(value["method"].is_string(), "{value}");
+        }
         code
     }
 }
