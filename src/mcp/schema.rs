@@ -48,6 +48,11 @@ fn quieten(schema: &mut Value) {
             if is_schema && fields.get("format").is_some_and(width) {
                 fields.shift_remove("format");
             }
+            // "Anything" as `true` is a schema too, but some official clients take only objects.
+            if let Some(Value::Object(properties)) = fields.get_mut("properties") {
+                let any = |field: &&mut Value| **field == Value::Bool(true);
+                properties.values_mut().filter(any).for_each(|field| *field = json!({}));
+            }
             fields.values_mut().for_each(quieten);
         }
         Value::Array(items) => items.iter_mut().for_each(quieten),
@@ -95,6 +100,12 @@ mod tests {
         default: Option<bool>,
     }
 
+    #[derive(JsonSchema)]
+    #[allow(dead_code, reason = "only its schema is looked at")]
+    struct Anything {
+        any: Value,
+    }
+
     impl Default for Args {
         fn default() -> Args {
             Args { name: String::new(), count: 7, default: None }
@@ -109,5 +120,6 @@ mod tests {
             "default": {"type": ["boolean", "null"]},
         }});
         assert_eq!(Value::Object((*of::<Args>()).clone()), want);
+        assert_eq!(of::<Anything>()["properties"], json!({"any": {}}));
     }
 }
