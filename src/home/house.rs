@@ -133,6 +133,11 @@ impl House {
             About { version, location, zone };
     }
 
+    /// Whether nothing is known yet of how reaching it goes.
+    pub(crate) fn is_new(&self) -> bool {
+        self.status.state() == State::Starting
+    }
+
     /// Whether it was ever connected since the start.
     pub(crate) fn was_connected(&self) -> bool {
         self.was_connected.load(Ordering::Acquire)

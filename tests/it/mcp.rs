@@ -1,7 +1,7 @@
 //! Tests of mcp: the toolbox by itself, the routes without sockets, the local socket, and the
 //! official clients and suites against the fixtures of `examples/conformance`.
 
-mod clients;
+pub mod clients;
 mod local;
 mod notices;
 mod over_http;

@@ -3,11 +3,10 @@ import { computed } from "@preact/signals";
 import { Empty, Failed, href, Loading } from "hearth/ui";
 import { Ask } from "./ask";
 import { areaName, entities, house, keyOf, pulse, sorted, stale } from "./house";
-import { Picture } from "./icons";
 import { Away } from "./list";
-import { canSwitch, degrees, domainOf, isActive, number, say, type Entity } from "./model";
+import { degrees, domainOf, isActive, number, type Entity } from "./model";
 import { t } from "./text";
-import { Flip } from "./tile";
+import { Line } from "./tile";
 
 /** So many lines of a room at most. */
 const FEW = 5;
@@ -72,18 +71,7 @@ function Room(props: { area: string; on: Entity[] }) {
       </header>
       <ul>
         {props.on.slice(0, FEW).map((e) => (
-          <li key={keyOf(e)} class="active">
-            <a href={href("home", keyOf(e))} class="tile-link">
-              <span class="picture small-picture">
-                <Picture of={e} />
-              </span>
-              <span class="tile-words">
-                <span class="tile-name">{e.name}</span>
-                <span class="tile-state num">{say(e)}</span>
-              </span>
-            </a>
-            {canSwitch(e) && <Flip of={e} />}
-          </li>
+          <Line key={keyOf(e)} of={e} class="line" />
         ))}
       </ul>
       {rest > 0 && (
@@ -95,18 +83,44 @@ function Room(props: { area: string; on: Entity[] }) {
   );
 }
 
+/** The rooms in which nothing is on, with their temperatures. */
+function Quiet() {
+  const loud = new Set(rooms.value.map(([area]) => area));
+  const names = new Set(everything.value.map(areaName).filter((name) => name && !loud.has(name)));
+  if (!names.size) return null;
+  return (
+    <div class="quiet-rooms">
+      <h3 class="small soft">{t.glance.quiet}</h3>
+      <ul>
+        {[...names].sort((a, b) => a.localeCompare(b)).map((name) => {
+          const warm = warmth.value.get(name);
+          return (
+            <li key={name} class="card">
+              <span>{name}</span>
+              {warm !== undefined && <span class="soft num">{degrees(warm)}</span>}
+            </li>
+          );
+        })}
+      </ul>
+    </div>
+  );
+}
+
 function Rooms() {
   if (!house.value.value) {
     const why = house.error.value;
     return why ? <Failed why={why} again={() => void house.again()} /> : <Loading rows={5} />;
   }
   if (!entities.size) return <Empty title={t.none}>{t.noneBody}</Empty>;
-  if (!rooms.value.length) return <Empty title={t.glance.off}>{t.glance.offBody}</Empty>;
   return (
-    <div class={stale.value ? "rooms old" : "rooms"}>
-      {rooms.value.map(([area, on]) => (
-        <Room key={area} area={area} on={on} />
-      ))}
+    <div class={stale.value ? "old" : ""}>
+      {rooms.value.length === 0 && <Empty title={t.glance.off}>{t.glance.offBody}</Empty>}
+      <div class="rooms">
+        {rooms.value.map(([area, on]) => (
+          <Room key={area} area={area} on={on} />
+        ))}
+      </div>
+      <Quiet />
     </div>
   );
 }

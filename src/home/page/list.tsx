@@ -136,7 +136,11 @@ function Everything() {
 }
 
 export function House() {
-  const lead = useComputed(() => (entities.size && sorted.value.length ? t.lead(sorted.value.length, houses.value.reduce((n, h) => n + h.areas.length, 0)) : ""));
+  const lead = useComputed(() => {
+    const shown = sorted.value.filter((s) => !s.peek().category).length;
+    const rooms = houses.value.reduce((n, h) => n + h.areas.length, 0);
+    return shown ? t.lead(shown, rooms) : "";
+  });
   return (
     <>
       <Head title={t.title} lead={lead.value} />

@@ -20,6 +20,7 @@ use crate::policy::Level;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What the entities in an answer may take, in bytes.
@@ -88,12 +89,13 @@ where
     F: Fn(Home, Call, A) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<Value, Error>> + Send + 'static,
 {
-    let home = home.clone();
+    let (home, run) = (home.clone(), Arc::new(run));
     let Words { name, title, about } = words;
     Tool::new::<A, Answered<S>, _, _>(name, title, about, level, move |call, args| {
-        let answer = run(home.clone(), call, args);
+        let (home, run) = (home.clone(), run.clone());
         async move {
-            let Value::Object(mut fields) = answer.await? else {
+            home.met().await;
+            let Value::Object(mut fields) = run(home, call, args).await? else {
                 return Err(Error::broken("an answer that is no object"));
             };
             fields.insert("note".into(), NOTE.into());

@@ -137,6 +137,8 @@ impl Ask {
             .user_agent(concat!("hearth/", env!("CARGO_PKG_VERSION")))
             .http_status_as_error(false)
             .max_redirects(3)
+            // What Hearth asks is at home, or is meant to be asked from here.
+            .proxy(None)
             .timeout_connect(Some(CONNECT))
             .max_response_header_size(64 * 1024)
             .max_idle_connections(AT_ONCE)

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 const CHILD: &str = "HEARTH_TEST_LISTENER";
-const NAME: &str = "http::memory::bad_input_costs_at_most_16_mb";
+const DESCRIPTORS: &str = "HEARTH_TEST_DESCRIPTORS";
 const MOST: u64 = 16 * 1000;
 
 #[test]
@@ -17,13 +17,7 @@ fn bad_input_costs_at_most_16_mb() {
     if std::env::var_os(CHILD).is_some() {
         return listen();
     }
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", NAME, "--nocapture"])
-        .env(CHILD, "1")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = start("bad_input_costs_at_most_16_mb", &[]);
     let at = address(&mut child);
     for _ in 0..100 {
         assert_eq!(Raw::connect(at).get("/").status, 200);
@@ -42,9 +36,47 @@ fn bad_input_costs_at_most_16_mb() {
     assert!(child.wait().unwrap().success());
 }
 
+#[test]
+fn running_out_of_descriptors_is_survived() {
+    if std::env::var_os(CHILD).is_some() {
+        return listen();
+    }
+    let mut child = start("running_out_of_descriptors_is_survived", &[(DESCRIPTORS, "60")]);
+    let at = address(&mut child);
+    let idle: Vec<Raw> = (0..200).map(|_| Raw::connect(at)).collect();
+    for _ in 0..3 {
+        let began = Instant::now();
+        assert_eq!(Raw::connect(at).get("/").status, 200);
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    }
+    drop(idle);
+    drop(child.stdin.take());
+    assert!(child.wait().unwrap().success());
+}
+
+/// Starts this test again as the listener.
+fn start(test: &str, env: &[(&str, &str)]) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", &format!("http::memory::{test}"), "--nocapture"])
+        .env(CHILD, "1")
+        .envs(env.iter().copied())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
 /// The child: listens until its standard input ends.
 fn listen() {
-    let house = House::with(Plan::default());
+    let mut plan = Plan::default();
+    if let Some(most) = std::env::var(DESCRIPTORS).ok().and_then(|most| most.parse().ok()) {
+        let resource = nix::sys::resource::Resource::RLIMIT_NOFILE;
+        nix::sys::resource::setrlimit(resource, most, most).unwrap();
+        plan.limits.per_address = 1000;
+        plan.limits.connections = 1000;
+        plan.limits.head = Duration::from_secs(60);
+    }
+    let house = House::with(plan);
     println!("listening at {}", house.at);
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
 }

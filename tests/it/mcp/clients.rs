@@ -11,15 +11,15 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
 /// The fixtures, served over HTTP and on a local socket.
-pub struct Fixtures {
+pub(crate) struct Fixtures {
     child: Child,
-    pub url: String,
-    pub socket: PathBuf,
+    pub(crate) url: String,
+    pub(crate) socket: PathBuf,
     _folder: Folder,
 }
 
 impl Fixtures {
-    pub fn start() -> Fixtures {
+    pub(crate) fn start() -> Fixtures {
         let folder = Folder::new();
         let socket = folder.path().join("mcp.sock");
         let mut child = Command::new(example())
@@ -43,7 +43,7 @@ impl Drop for Fixtures {
 }
 
 /// The program `examples/conformance`, built as these tests are.
-pub fn example() -> PathBuf {
+pub(crate) fn example() -> PathBuf {
     static BUILT: OnceLock<()> = OnceLock::new();
     let test = std::env::current_exe().unwrap();
     // Cargo builds examples only for a plain `cargo test`, and an old one would test old code.
@@ -65,7 +65,7 @@ pub fn example() -> PathBuf {
 }
 
 /// The folder with the clients; `None` when they are to be left out.
-fn clients() -> Option<&'static Path> {
+pub fn clients() -> Option<&'static Path> {
     static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
         if std::env::var("HEARTH_SKIP_CLIENTS").is_ok_and(|v| v == "1") {

@@ -20,22 +20,22 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A client of the local socket, line by line.
-pub struct Line {
+pub(crate) struct Line {
     up: OwnedWriteHalf,
     down: Lines<BufReader<OwnedReadHalf>>,
 }
 
 impl Line {
-    pub async fn dial(socket: &PathBuf) -> Line {
+    pub(crate) async fn dial(socket: &PathBuf) -> Line {
         let (down, up) = UnixStream::connect(socket).await.unwrap().into_split();
         Line { up, down: BufReader::new(down).lines() }
     }
 
-    pub async fn say(&mut self, line: &str) {
+    pub(crate) async fn say(&mut self, line: &str) {
         self.up.write_all(format!("{line}\n").as_bytes()).await.unwrap();
     }
 
-    pub async fn ask(&mut self, id: u32, method: &str, params: Value) {
+    pub(crate) async fn ask(&mut self, id: u32, method: &str, params: Value) {
         self.say(
             &json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string(),
         )
@@ -43,12 +43,12 @@ impl Line {
     }
 
     /// The next line; `None` at the end.
-    pub async fn hear(&mut self) -> Option<String> {
+    pub(crate) async fn hear(&mut self) -> Option<String> {
         tokio::time::timeout(PATIENCE, self.down.next_line()).await.expect("no line").unwrap()
     }
 
     /// The next message that answers something or is a fault; notices are passed over.
-    pub async fn answer(&mut self) -> Value {
+    pub(crate) async fn answer(&mut self) -> Value {
         loop {
             let line = self.hear().await.expect("the line ended");
             let message: Value = serde_json::from_str(&line).unwrap();
@@ -58,7 +58,7 @@ impl Line {
         }
     }
 
-    pub async fn begin(&mut self) {
+    pub(crate) async fn begin(&mut self) {
         let client = json!({ "name": "test", "version": "0" });
         let params =
             json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client });
@@ -77,14 +77,14 @@ impl Line {
 }
 
 /// A socket of its own for each test, gone with it.
-pub struct Socket {
-    pub bench: Bench,
-    pub path: PathBuf,
+pub(crate) struct Socket {
+    pub(crate) bench: Bench,
+    pub(crate) path: PathBuf,
     _folder: Folder,
 }
 
 impl Socket {
-    pub async fn open(bench: Bench) -> Socket {
+    pub(crate) async fn open(bench: Bench) -> Socket {
         let folder = Folder::new();
         let path = folder.path().join("mcp.sock");
         stdio::serve_socket(&bench.mcp(), &path).await.unwrap();
@@ -175,6 +175,27 @@ async fn what_was_asked_before_the_end_is_still_answered() {
     assert_eq!(answer["id"], 5);
     assert_eq!(answer["result"]["structuredContent"]["error"]["code"], "timeout");
     assert_eq!(line.hear().await, None);
+}
+
+#[tokio::test]
+async fn an_open_subscription_does_not_hold_up_the_end() {
+    let socket = Socket::open(Bench::new().await).await;
+    let mut line = Line::dial(&socket.path).await;
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    let filter = json!({ "toolsListChanged": true });
+    line.ask(1, "subscriptions/listen", json!({ "notifications": filter, "_meta": meta })).await;
+    assert!(line.hear().await.unwrap().contains("notifications/subscriptions/acknowledged"));
+    socket.bench.toolbox.remove_tool("lamp_get");
+    assert!(line.hear().await.unwrap().contains("notifications/tools/list_changed"));
+    line.up.shutdown().await.unwrap();
+    let began = std::time::Instant::now();
+    // The subscription gets its last word, and that is all.
+    assert!(line.answer().await["result"].is_object());
+    assert_eq!(line.hear().await, None);
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
 }
 
 #[tokio::test]
