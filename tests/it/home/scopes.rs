@@ -1,8 +1,9 @@
 //! Who may see and do what, on a real house.
 
 use super::raw::Raw;
-use super::rig::{config, ids, on_real, real, result_of, start, start_with};
+use super::rig::{PATIENCE, config, ids, on_real, real, result_of, start, start_with};
 use hearth::error::Kind;
+use hearth::events::{Event, Next};
 use hearth::mcp::Call;
 use hearth::policy::{self, EntityScope, Level};
 use serde_json::{Value, json};
@@ -172,4 +173,32 @@ async fn every_call_is_in_the_audit_log_with_what_it_touched() {
     let audit = rig.policy.audit();
     let entry = audit.iter().find(|entry| entry.action == "siren.turn_on").unwrap();
     assert_eq!((entry.outcome, entry.target.as_str()), ("allowed", format!("home: {id}").as_str()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_house_hides_is_not_told_on_the_bus_either() {
+    let (url, token) = real();
+    let mut quiet = config(&url, &token);
+    quiet.deny = list(&["lock.*"]);
+    let rig = start(&quiet).await;
+    rig.connected().await;
+    let mut raw = Raw::on_real().await;
+    let mut bus = rig.events.read();
+    let (lock, lamp) = ("lock.openable_lock", "light.ceiling_lights");
+    raw.call("lock.unlock", lock, json!({})).await;
+    raw.call("lock.lock", lock, json!({})).await;
+    raw.call("light.toggle", lamp, json!({})).await;
+    let told = async {
+        loop {
+            let Next::Event(stamped) = bus.next().await else { panic!("the bus went on") };
+            if let Event::Entity(e) = &stamped.event {
+                assert_ne!(&*e.entity_id, lock);
+                if &*e.entity_id == lamp {
+                    return;
+                }
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, told).await.expect("the lamp is told of");
+    raw.call("light.toggle", lamp, json!({})).await;
 }
