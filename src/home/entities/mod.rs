@@ -6,18 +6,19 @@
 //! text, shared texts exist once.
 
 mod delta;
+mod entity;
 mod pool;
 mod registry;
 
 #[cfg(test)]
 mod tests;
 
+pub(crate) use entity::Entity;
 pub(crate) use registry::{Area, Entry, Registry, Shelf};
 
 use crate::error::Error;
 use crate::events;
 use crate::home::text;
-use crate::policy::EntityFacts;
 use delta::{Delta, Diff, Whole};
 use pool::Pool;
 use serde_json::value::RawValue;
@@ -29,54 +30,6 @@ use std::sync::Arc;
 pub(crate) const MOST_ATTRIBUTES: usize = 64 * 1024;
 /// Home Assistant allows states of 255 characters.
 const LONGEST_STATE: usize = 255;
-
-/// An entity as Home Assistant described it last.
-#[derive(Clone, Debug)]
-pub(crate) struct Entity {
-    pub(crate) state: Arc<str>,
-    /// A JSON object.
-    pub(crate) attributes: Box<str>,
-    pub(crate) name: Option<Arc<str>>,
-    /// When its state changed, seconds since 1970.
-    pub(crate) changed: f64,
-    /// When its state or an attribute changed.
-    pub(crate) updated: f64,
-    /// The id of the call that caused it.
-    pub(crate) context: Box<str>,
-    pub(crate) area: Option<Arc<str>>,
-    pub(crate) labels: Arc<[Arc<str>]>,
-    pub(crate) exposed: bool,
-}
-
-impl Entity {
-    /// Returns the attributes as an object.
-    pub(crate) fn attributes(&self) -> Map<String, Value> {
-        serde_json::from_str(&self.attributes).unwrap_or_default()
-    }
-
-    /// Returns one attribute.
-    pub(crate) fn attribute(&self, name: &str) -> Option<Value> {
-        // Most entities lack most attributes: do not build the object to find that out.
-        self.attributes.contains(name).then(|| self.attributes().remove(name)).flatten()
-    }
-
-    /// Returns what a scope needs to know.
-    pub(crate) fn facts<'a>(&'a self, entity_id: &'a str) -> EntityFacts<'a> {
-        let area = self.area.as_deref();
-        EntityFacts { entity_id, area, labels: &self.labels, exposed: self.exposed }
-    }
-
-    /// Returns the members of a group, a scene or the like: whatever it acts on.
-    pub(crate) fn members(&self) -> Vec<String> {
-        match self.attribute("entity_id") {
-            Some(Value::Array(ids)) => {
-                ids.into_iter().filter_map(|id| id.as_str().map(str::to_owned)).collect()
-            }
-            Some(Value::String(id)) => vec![id],
-            _ => Vec::new(),
-        }
-    }
-}
 
 /// One house.
 pub(crate) struct Cache {

@@ -5,6 +5,7 @@
 //! tries again, at first soon, then less often; it never ends the program.
 
 pub(crate) mod dial;
+mod keep;
 pub(crate) mod link;
 pub(crate) mod session;
 mod wire;

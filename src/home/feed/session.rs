@@ -5,18 +5,18 @@
 //! start and after each change). Whichever ends first ends the connection.
 
 use crate::error::Error;
-use crate::home::entities::Shelf;
 use crate::home::feed::dial::Socket;
+use crate::home::feed::keep::{Known, keep};
 use crate::home::feed::wire::{self, Head};
 use crate::home::house::House;
 use crate::home::text;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use serde::Deserialize;
-use serde_json::{Value, json};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use serde_json::json;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -24,13 +24,6 @@ use tokio_tungstenite::tungstenite::Message;
 const GREETING: Duration = Duration::from_secs(10);
 /// A message that cannot be written within this means that the other side is stuck.
 const WRITE: Duration = Duration::from_secs(10);
-/// Registry events come in bursts; one reading follows each burst.
-const SETTLE: Duration = Duration::from_millis(150);
-/// A house that is starting is asked so often whether it is ready, and so long.
-const STARTING_EVERY: Duration = Duration::from_millis(500);
-const STARTING_MOST: Duration = Duration::from_secs(120);
-/// Exposure to assistants has no event of its own for every entity.
-const EXPOSURE_EVERY: Duration = Duration::from_secs(300);
 /// After so many events without a pause, other tasks get their turn.
 const BATCH: usize = 64;
 
@@ -47,20 +40,6 @@ impl From<Error> for End {
         End::Lost(e)
     }
 }
-
-/// Which events are ours, by their number; 0 is none.
-#[derive(Default)]
-struct Known {
-    states: AtomicU64,
-    first: AtomicBool,
-    shelves: [AtomicU64; Shelf::ALL.len()],
-    config: AtomicU64,
-    /// Bits of [`Shelf`], and one more for the configuration.
-    changed: AtomicU8,
-    wake: Notify,
-}
-
-const CONFIG_BIT: u8 = 1 << 7;
 
 /// Runs one connection until it ends.
 pub(crate) async fn run(house: &House, mut socket: Socket) -> End {
@@ -210,27 +189,6 @@ async fn states(house: &House, known: &Known, head: &Head<'_>) -> Result<(), Err
     Ok(())
 }
 
-impl Known {
-    /// Notes that the registry behind event number `id` changed; whether it is one.
-    fn note(&self, id: u64) -> bool {
-        let shelf = Shelf::ALL
-            .into_iter()
-            .zip(&self.shelves)
-            .find(|(_, own)| own.load(Ordering::Relaxed) == id);
-        let bits = match shelf {
-            // What the house exposes is part of an entity's options.
-            Some((Shelf::Entries, _)) => Shelf::Entries.bit() | Shelf::Exposed.bit(),
-            // An entity's device is found while its entry is read.
-            Some((Shelf::Devices, _)) => Shelf::Devices.bit() | Shelf::Entries.bit(),
-            Some((shelf, _)) => shelf.bit(),
-            None if self.config.load(Ordering::Relaxed) == id => CONFIG_BIT,
-            None => return false,
-        };
-        self.changed.fetch_or(bits, Ordering::Relaxed);
-        true
-    }
-}
-
 async fn write(
     mut sink: SplitSink<Socket, Message>,
     mut outbound: mpsc::Receiver<String>,
@@ -250,85 +208,4 @@ async fn write(
             Err(_) => return Error::offline("Home Assistant takes no more messages"),
         }
     }
-}
-
-/// Sets the connection up, then reads again what changed.
-async fn keep(house: &House, known: &Known) -> Error {
-    if let Err(e) = set_up(house, known).await {
-        return e;
-    }
-    loop {
-        tokio::select! {
-            () = known.wake.notified() => tokio::time::sleep(SETTLE).await,
-            () = tokio::time::sleep(EXPOSURE_EVERY) => {
-                known.changed.fetch_or(Shelf::Exposed.bit(), Ordering::Relaxed);
-            }
-        }
-        let bits = known.changed.swap(0, Ordering::Relaxed);
-        if bits & CONFIG_BIT != 0
-            && let Err(e) = read_config(house).await
-        {
-            return e;
-        }
-        let shelves = Shelf::ALL.into_iter().filter(|shelf| bits & shelf.bit() != 0);
-        for shelf in shelves {
-            if let Err(e) = read_shelf(house, shelf).await {
-                return e;
-            }
-        }
-        house.registries_changed();
-    }
-}
-
-async fn set_up(house: &House, known: &Known) -> Result<(), Error> {
-    let features = json!({"type": "supported_features", "features": {"coalesce_messages": 1}});
-    house.link.ask(&features, house.timeout).await?;
-    let began = Instant::now();
-    while read_config(house).await? != "RUNNING" && began.elapsed() < STARTING_MOST {
-        house.starting();
-        tokio::time::sleep(STARTING_EVERY).await;
-    }
-    // Listening before reading: no change falls between the two.
-    for (shelf, own) in Shelf::ALL.into_iter().zip(&known.shelves) {
-        if let Some(event) = shelf.event() {
-            own.store(listen(house, event).await?, Ordering::Relaxed);
-        }
-    }
-    known.config.store(listen(house, "core_config_updated").await?, Ordering::Relaxed);
-    for shelf in Shelf::ALL {
-        read_shelf(house, shelf).await?;
-    }
-    let command = json!({"type": "subscribe_entities"});
-    let note = |id| known.states.store(id, Ordering::Relaxed);
-    house.link.follow(&command, house.timeout, note).await
-}
-
-async fn listen(house: &House, event: &str) -> Result<u64, Error> {
-    let command = json!({"type": "subscribe_events", "event_type": event});
-    let mut number = 0;
-    house.link.follow(&command, house.timeout, |id| number = id).await?;
-    Ok(number)
-}
-
-async fn read_shelf(house: &House, shelf: Shelf) -> Result<(), Error> {
-    let answer = house.link.ask(&json!({"type": shelf.command()}), house.timeout).await;
-    match answer {
-        Ok(json) => house.cache_mut().set_registry(shelf, &json),
-        // A token of a user who is no administrator may not ask; then nothing counts as exposed.
-        Err(e) if shelf == Shelf::Exposed && e.kind() != crate::error::Kind::Offline => {
-            log::info!("home '{}': what it exposes to assistants is not known: {e}", house.name);
-            Ok(())
-        }
-        Err(e) => Err(e.at(shelf.command())),
-    }
-}
-
-/// Reads version, time zone and name, and returns how far the start is.
-async fn read_config(house: &House) -> Result<String, Error> {
-    let answer = house.link.ask(&json!({"type": "get_config"}), house.timeout).await?;
-    let config: Value = serde_json::from_str(&answer)
-        .map_err(|e| Error::offline("get_config has an unknown answer").because(e))?;
-    let text = |name: &str| config.get(name).and_then(Value::as_str).unwrap_or_default();
-    house.learn(text("version"), text("time_zone"), text("location_name"));
-    Ok(text("state").to_owned())
 }

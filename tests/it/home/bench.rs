@@ -1,12 +1,15 @@
-//! How fast a change is told: measured in one process that reads Home Assistant's own socket and
-//! Hearth's bus.
+//! How fast a change is told and a call is done: measured in one process that reads Home Assistant's
+//! own socket and Hearth.
 
 use super::raw::Raw;
-use super::rig::on_real;
+use super::rig::{on_real, result_of};
 use hearth::events::{Event, Next, Reader};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// The entity that is changed.
+const ID: &str = "input_number.target_level";
 
 /// Times from Home Assistant's event to Hearth's, in order.
 pub struct Spread(Vec<Duration>);
@@ -30,7 +33,7 @@ pub async fn notices_over(count: usize) -> Spread {
     let mut driver = Raw::on_real().await;
     let mut raw = Raw::on_real().await;
     raw.ask(json!({"type": "subscribe_events", "event_type": "state_changed"})).await;
-    let id = "input_number.target_level";
+    let id = ID;
     let was: f64 = driver.state(id).await.parse().unwrap();
     let mut reader = rig.events.read();
     // Each value differs from the one before, the first included.
@@ -81,6 +84,48 @@ async fn heard(reader: &mut Reader, id: &str, count: usize) -> Vec<(Arc<str>, In
         }
     }
     seen
+}
+
+/// Makes `count` calls by `home_call` and as many on a plain socket to Home Assistant, in turn, each
+/// until its result is known and its state event was read: ours, then theirs.
+pub async fn calls_over(count: usize) -> (Spread, Spread) {
+    let rig = on_real().await;
+    let mut raw = Raw::on_real().await;
+    raw.ask(json!({"type": "subscribe_entities", "entity_ids": [ID]})).await;
+    raw.event().await;
+    let was: f64 = raw.state(ID).await.parse().unwrap();
+    let first = if was > 50.0 { 1.0 } else { 51.0 };
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for n in 0..count * 2 {
+        let data = json!({ "value": first + (n % 40) as f64 });
+        let began = Instant::now();
+        if n % 2 == 0 {
+            let call = json!({"service": "input_number.set_value", "data": data,
+                              "target": {"entity_id": ID}});
+            let done = rig.tool("home_call", call).await;
+            ours.push(began.elapsed());
+            assert_eq!(result_of(&done, ID), "verified", "{done}");
+            raw.event().await;
+        } else {
+            raw.call("input_number.set_value", ID, data).await;
+            raw.event().await;
+            theirs.push(began.elapsed());
+        }
+    }
+    raw.call("input_number.set_value", ID, json!({ "value": was })).await;
+    ours.sort_unstable();
+    theirs.sort_unstable();
+    (Spread(ours), Spread(theirs))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_costs_little_more_than_home_assistant_takes() {
+    let (ours, theirs) = calls_over(100).await;
+    println!("calls: ours p50 {:?}, plain p50 {:?}", ours.quantile(0.5), theirs.quantile(0.5));
+    assert_eq!((ours.len(), theirs.len()), (100, 100));
+    // The half millisecond is the bench's; here no call may wait for anything but its state.
+    let more = ours.quantile(0.5).saturating_sub(theirs.quantile(0.5));
+    assert!(more < Duration::from_millis(50), "{more:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
