@@ -6,6 +6,7 @@ use crate::app::{client, say, start};
 use crate::aurora;
 use crate::error::Error;
 use crate::events::Events;
+use crate::http::mdns::{self, Mdns};
 use crate::policy::Policy;
 use crate::store::Store;
 use crate::tasks::{State, Tasks, Whose};
@@ -16,7 +17,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Prints one line per thing that was tried; the exit code is 1 when one of them fails.
-pub(super) fn run(options: &Options) -> Result<ExitCode, Error> {
+pub(super) fn run(options: &Options, find: bool) -> Result<ExitCode, Error> {
     let config = config::load(options)?;
     let mut report = Report::default();
     report.good("configuration", "read");
@@ -30,7 +31,11 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Error> {
         Ok((status, _)) => report.good("daemon", &format!("answers (status {status})")),
         Err(_) => report.note("daemon", "not running"),
     }
-    start::runtime()?.block_on(counterparts(&config, &mut report))?;
+    let runtime = start::runtime()?;
+    runtime.block_on(counterparts(&config, &mut report))?;
+    if find {
+        runtime.block_on(houses_near(&mut report))?;
+    }
     match aurora::inputs() {
         Ok(inputs) if inputs.is_empty() => report.note("audio", "no sound input"),
         Ok(inputs) => report.good("audio", &format!("{} sound inputs", inputs.len())),
@@ -68,6 +73,24 @@ async fn counterparts(config: &Config, report: &mut Report) -> Result<(), Error>
             State::Starting => report.bad(part.name, "does not answer"),
             State::Degraded(why) | State::Down(why) => report.bad(part.name, why),
         }
+    }
+    tasks.stop().await;
+    Ok(())
+}
+
+/// Says which Home Assistants announce themselves on the local network.
+async fn houses_near(report: &mut Report) -> Result<(), Error> {
+    let tasks = Tasks::new(Events::new());
+    let found = Mdns::new(&tasks).find(mdns::HOME_ASSISTANT, mdns::WAIT).await?;
+    if found.is_empty() {
+        report.note("network", "no Home Assistant announces itself here");
+    }
+    for house in found {
+        let at = house.addresses.first().map_or(house.host.clone(), ToString::to_string);
+        report.good(
+            "network",
+            &format!("Home Assistant '{}' at http://{at}:{}", house.name, house.port),
+        );
     }
     tasks.stop().await;
     Ok(())

@@ -21,6 +21,7 @@ Commands:
   health            Ask the running hearth how it is; exit code 0 when well
       --service S   Only service S
   check             Read the configuration, try every counterpart, say what to mend
+      --find        Look for Home Assistant on the local network (mDNS)
   config            Print every setting with its default and environment variables
   mcp-config        Print the JSON that MCP clients want
       --http        For clients that connect over HTTP (the default)
@@ -52,7 +53,7 @@ pub(super) enum Command {
     Serve { demo: bool },
     Mcp { service: Option<String>, demo: bool },
     Health { service: Option<String> },
-    Check,
+    Check { find: bool },
     Config,
     McpConfig { form: Form },
     Token(Token),
@@ -96,6 +97,7 @@ struct Given {
     form: Option<Form>,
     demo: bool,
     exposed: bool,
+    find: bool,
     help: bool,
     version: bool,
 }
@@ -131,6 +133,7 @@ fn read(args: impl Iterator<Item = OsString>) -> Result<(Given, Options), lexopt
             Long("ssh") => given.form = Some(Form::Ssh(parser.value()?.string()?)),
             Long("demo") => given.demo = true,
             Long("exposed") => given.exposed = true,
+            Long("find") => given.find = true,
             Value(word) => given.words.push(word.string()?),
             other => return Err(other.unexpected()),
         }
@@ -152,7 +155,7 @@ fn choose(given: Given) -> Result<Command, Error> {
         ["demo"] => Command::Serve { demo: true },
         ["mcp"] => Command::Mcp { service, demo: given.demo },
         ["health"] => Command::Health { service },
-        ["check" | "doctor"] => Command::Check,
+        ["check" | "doctor"] => Command::Check { find: given.find },
         ["config"] => Command::Config,
         ["mcp-config"] => Command::McpConfig { form: given.form.unwrap_or_default() },
         ["token", "new", name] => Command::Token(Token::New {
@@ -201,7 +204,8 @@ mod tests {
         check("demo", Command::Serve { demo: true });
         check("mcp --service home", Command::Mcp { service: Some("home".into()), demo: false });
         check("mcp --demo", Command::Mcp { service: None, demo: true });
-        check("doctor", Command::Check);
+        check("doctor", Command::Check { find: false });
+        check("check --find", Command::Check { find: true });
         check("mcp-config --ssh pi", Command::McpConfig { form: Form::Ssh("pi".into()) });
         check("serve --help", Command::Help);
         check("token revoke tablet", Command::Token(Token::Revoke { name: "tablet".into() }));

@@ -15,7 +15,6 @@ use std::os::unix::fs::OpenOptionsExt as _;
 pub(super) fn settle(config: &mut Config, options: &Options) -> Result<(), Error> {
     config.home = home::Config::default();
     config.store.redis_url = Secret::default();
-    config.http.open_loopback = false;
     config.http.mdns = false;
     if options.host.is_none() {
         config.http.host = "127.0.0.1".into();

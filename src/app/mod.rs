@@ -48,7 +48,7 @@ fn run(command: Command, options: &cli::Options) -> Result<ExitCode, Error> {
         Command::Health { service } => return client::health(options, service.as_deref()),
         Command::Token(command) => client::token(options, &command)?,
         Command::Config => say(&config::reference()),
-        Command::Check => return check::run(options),
+        Command::Check { find } => return check::run(options, find),
         Command::McpConfig { form } => say(&welcome::client_json(&config::load(options)?, form)?),
         Command::AudioList => client::audio_list()?,
     }

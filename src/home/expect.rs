@@ -148,7 +148,9 @@ const FIELDS: &[(&str, &str, Option<&str>, f64)] = &[
 pub(crate) fn expected(service: &str, id: &str, before: &str, data: &Map<String, Value>) -> Expect {
     let own = domain(id);
     let name = service.split_once('.').map_or("", |(_, name)| name);
-    let mut expect = Expect { states: states(own, name, before), ..Expect::default() };
+    // A cover that stands open a little is `open` before and after: only its moving tells.
+    let more = matches!(name, "open_cover" | "open_valve");
+    let mut expect = Expect { states: states(own, name, before), more, ..Expect::default() };
     for (field, value) in data {
         // Percentages of brightness are rounded on their way.
         if own == "light" && field == "brightness_pct" {

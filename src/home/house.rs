@@ -7,6 +7,7 @@ use crate::home::config::{Address, Config, Place};
 use crate::home::entities::Cache;
 use crate::home::feed::link::Link;
 use crate::home::text;
+use crate::policy::{EntityFacts, EntityScope};
 use crate::tasks::{State, Status};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -33,6 +34,8 @@ pub(crate) struct House {
     connections: AtomicU64,
     events: Events,
     status: Status,
+    /// What nobody may see; the bus does not hear of it either.
+    hidden: EntityScope,
 }
 
 /// What Home Assistant says of itself.
@@ -79,6 +82,7 @@ impl House {
             connections: AtomicU64::new(0),
             events: events.clone(),
             status,
+            hidden: EntityScope { deny: config.deny.clone(), ..EntityScope::default() },
             name,
             address: place.address,
             token: place.token,
@@ -131,6 +135,11 @@ impl House {
         let location = text::clean(location, 100);
         *self.about.write().unwrap_or_else(PoisonError::into_inner) =
             About { version, location, zone };
+    }
+
+    /// Whether nothing is known yet of how reaching it goes.
+    pub(crate) fn is_new(&self) -> bool {
+        self.status.state() == State::Starting
     }
 
     /// Whether it was ever connected since the start.
@@ -205,9 +214,19 @@ impl House {
         self.tell_house(HouseChange::Registries);
     }
 
-    /// Publishes an entity's change.
+    /// Publishes an entity's change, unless it is hidden from everybody: readers of the bus know
+    /// what their caller may see, and not what this house hides.
     pub(crate) fn tell_entity(&self, change: events::Entity) {
         self.changes.fetch_add(1, Ordering::Relaxed);
+        let facts = EntityFacts {
+            entity_id: &change.entity_id,
+            area: change.area.as_deref(),
+            labels: &change.labels,
+            exposed: change.exposed,
+        };
+        if !self.hidden.permits(facts) {
+            return;
+        }
         self.events.publish(Event::Entity(change));
     }
 

@@ -39,6 +39,10 @@ use crate::web;
 use house::House;
 use select::Sight;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// The first call of all may wait so long for the first connection.
+const FIRST_MEETING: Duration = Duration::from_secs(5);
 
 /// The houses. Cloning it is cheap.
 #[derive(Clone)]
@@ -103,6 +107,26 @@ impl Home {
     /// Whether the first house is connected and every state read.
     pub fn is_connected(&self) -> bool {
         self.shared.houses.first().is_some_and(|house| house.is_fresh())
+    }
+
+    /// Waits, at most [`FIRST_MEETING`], until each house was reached or could not be: a client that
+    /// starts `hearth mcp` asks before the first connection stands.
+    pub(crate) async fn met(&self) {
+        let is_open = || {
+            let new = |house: &&Arc<House>| house.is_configured() && house.is_new();
+            self.shared.houses.iter().any(|house| new(&house))
+        };
+        if !is_open() {
+            return;
+        }
+        let mut bus = self.shared.events.read();
+        let told = async {
+            while is_open() {
+                bus.next().await;
+            }
+        };
+        // Whoever is still silent then is answered for as it stands.
+        let _ = tokio::time::timeout(FIRST_MEETING, told).await;
     }
 
     /// Returns the house of that name; the first one without a name.

@@ -10,6 +10,7 @@ mod call;
 mod client;
 mod config;
 mod find;
+mod handle;
 mod lists;
 pub mod over_http;
 mod page;
@@ -24,17 +25,18 @@ mod session;
 pub mod stdio;
 mod tool;
 mod toolbox;
+mod wanted;
 mod watch;
 mod wire;
 
 pub use answer::{Ability, Answer, Answers, Ask, Block, Questions};
 pub use client::Client;
 pub use config::{Config, ENV};
+pub use handle::{About, Mcp};
 pub use page::{Page, page};
 pub use profile::{MOST_BYTES, MOST_TOOLS, Profile};
 pub use prompt::{Complete, Prompt, PromptArg, Write};
 pub use resource::{Contents, Entry, Resources, Template};
-pub use server::{About, Mcp};
 pub use tool::{Call, Progress, Reply, Tool};
 pub use toolbox::{Changes, Toolbox};
 

@@ -119,8 +119,9 @@ impl OverHttp {
                 return refusal(StatusCode::BAD_REQUEST, code, &text, &Value::Null);
             }
         };
-        // What came chunked or compressed is one piece now.
+        // What came chunked is one piece now.
         parts.headers.remove(header::TRANSFER_ENCODING);
+        accept_anything(&mut parts.headers);
         let request = Request::from_parts(parts, Body::from(body));
         self.pass(profile, &caller, request, &id).await
     }
@@ -198,6 +199,16 @@ async fn one_service(
 
 fn session_id(headers: &HeaderMap) -> Option<&str> {
     headers.get(SESSION).and_then(|value: &HeaderValue| value.to_str().ok())
+}
+
+/// A client that takes anything, or does not say, takes what rmcp wants to hear by name.
+fn accept_anything(headers: &mut HeaderMap) {
+    let asked: Vec<&str> =
+        headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
+    if asked.is_empty() || asked.iter().any(|value| value.contains("*/*")) {
+        let both = HeaderValue::from_static("application/json, text/event-stream");
+        headers.insert(header::ACCEPT, both);
+    }
 }
 
 /// What can be said of a message before its method is known.

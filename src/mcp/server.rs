@@ -5,14 +5,11 @@
 
 #![expect(deprecated, reason = "sessions before 2026-07-28 need what the newest protocol drops")]
 
-use crate::error::Error;
-use crate::events::Events;
 use crate::mcp::client::Line;
-use crate::mcp::seal::Seal;
-use crate::mcp::watch::{Wanted, Watch};
-use crate::mcp::{Answer, Answers, Call, Client, Profile, Progress, Toolbox, asking, lists, wire};
+use crate::mcp::wanted::Wanted;
+use crate::mcp::watch::Watch;
+use crate::mcp::{Answer, Answers, Call, Client, Mcp, Profile, Progress, asking, lists, wire};
 use crate::policy::Caller;
-use crate::tasks::Tasks;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, CompletionInfo,
     CustomRequest, CustomResult, ErrorCode, Extensions, GetPromptRequestParams, GetPromptResponse,
@@ -26,64 +23,24 @@ use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::{Map, Value};
 use std::sync::Arc;
-use tokio_util::sync::DropGuard;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// The methods that this server knows.
-const METHODS: &[&str] = &[
-    "completion/complete",
-    "initialize",
-    "logging/setLevel",
-    "prompts/get",
-    "prompts/list",
-    "resources/list",
-    "resources/read",
-    "resources/subscribe",
-    "resources/templates/list",
-    "resources/unsubscribe",
-    "subscriptions/listen",
-    "tools/call",
-    "tools/list",
+/// The methods that this server knows, and whether only protocols with sessions have them.
+const METHODS: &[(&str, bool)] = &[
+    ("completion/complete", false),
+    ("initialize", true),
+    ("logging/setLevel", true),
+    ("prompts/get", false),
+    ("prompts/list", false),
+    ("resources/list", false),
+    ("resources/read", false),
+    ("resources/subscribe", true),
+    ("resources/templates/list", false),
+    ("resources/unsubscribe", true),
+    ("subscriptions/listen", false),
+    ("tools/call", false),
+    ("tools/list", false),
 ];
-
-/// What clients are told about this server.
-#[derive(Clone, Debug)]
-pub struct About {
-    /// Name for people, for example `Hearth` or `Hearth (demo house)`.
-    pub title: String,
-    /// Version of the program.
-    pub version: String,
-}
-
-/// Everything that serving a client needs. Cloning it is cheap.
-#[derive(Clone)]
-pub struct Mcp {
-    pub(crate) toolbox: Toolbox,
-    pub(crate) events: Events,
-    pub(crate) tasks: Tasks,
-    pub(crate) seal: Arc<Seal>,
-    about: Arc<About>,
-}
-
-impl Mcp {
-    /// Puts together what serving needs; serves nobody yet.
-    ///
-    /// # Errors
-    /// Broken when the system gives no random numbers.
-    pub fn new(
-        toolbox: &Toolbox,
-        events: &Events,
-        tasks: &Tasks,
-        about: About,
-    ) -> Result<Mcp, Error> {
-        Ok(Mcp {
-            toolbox: toolbox.clone(),
-            events: events.clone(),
-            tasks: tasks.clone(),
-            seal: Arc::new(Seal::new()?),
-            about: Arc::new(about),
-        })
-    }
-}
 
 /// Who is served.
 #[derive(Clone)]
@@ -109,6 +66,11 @@ impl Server {
         let wanted: Arc<Wanted> = Arc::default();
         let end = wanted.ended().drop_guard();
         Server { mcp, profile, who, wanted, _end: end }
+    }
+
+    /// The token that ends its notices and subscriptions; for a pipe whose other end is gone.
+    pub(crate) fn end(&self) -> CancellationToken {
+        self.wanted.ended()
     }
 
     fn caller(&self, carried: &Extensions) -> Result<Caller, ErrorData> {
@@ -311,7 +273,11 @@ impl ServerHandler for Server {
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
         let reader = self.wanted.early(&self.mcp.events);
         let caller = self.caller(&context.request_context().extensions)?;
-        self.watch(caller).subscription(reader, &context).await;
+        let (watch, ended) = (self.watch(caller), self.wanted.ended());
+        tokio::select! {
+            () = watch.subscription(reader, &context) => {}
+            () = ended.cancelled() => {}
+        }
         Ok(())
     }
 
@@ -390,10 +356,11 @@ impl ServerHandler for Server {
     async fn on_custom_request(
         &self,
         request: CustomRequest,
-        _cx: RequestContext<RoleServer>,
+        cx: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
         // rmcp takes a known method whose parameters do not fit for one that it does not know.
-        if METHODS.contains(&request.method.as_str()) {
+        let newest = is_stateless(&cx);
+        if METHODS.iter().any(|(name, old)| *name == request.method && !(newest && *old)) {
             let text = format!("Invalid params for {}", request.method);
             return Err(ErrorData::invalid_params(text, None));
         }

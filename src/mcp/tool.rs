@@ -162,6 +162,8 @@ impl Tool {
         output: Option<Schema>,
         run: Run,
     ) -> Tool {
+        debug_assert!(name.len() <= 48, "{name} has more than 48 characters");
+        debug_assert!(input.get("type").is_some_and(|t| t == "object"), "{name} takes no object");
         Tool {
             name,
             title,

@@ -63,7 +63,7 @@ impl Toolbox {
             Inner {
                 policy: policy.clone(),
                 config: config.clone(),
-                busy: Semaphore::new(config.calls),
+                busy: Semaphore::new(config.calls.max(1)),
                 held: RwLock::new(Arc::new(held)),
                 changes: watch::Sender::new(Changes::default()),
             }

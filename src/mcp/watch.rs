@@ -6,9 +6,9 @@
 
 #![expect(deprecated, reason = "sessions before 2026-07-28 need what the newest protocol drops")]
 
-use crate::error::Error;
-use crate::events::{Event, Events, Next, Reader, Service};
+use crate::events::{Event, Next, Reader, Service};
 use crate::mcp::client::{protocol_level, rank};
+use crate::mcp::wanted::{MOST, Wanted};
 use crate::mcp::{Changes, Mcp, Profile, lists};
 use crate::policy::{Caller, Level};
 use rmcp::model::{
@@ -17,82 +17,13 @@ use rmcp::model::{
 use rmcp::service::{SubscriptionContext, SubscriptionSink};
 use rmcp::{Peer, RoleServer};
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// So many resources may one session ask about.
-const MOST: usize = 1024;
 /// Changes of the resource list are gathered so long before one notice goes out.
 const GATHER: Duration = Duration::from_millis(100);
-/// Ears opened ahead of their subscription; more are not needed, and late ones hear a little less.
-const EARS: usize = 8;
-
-/// What one client wants to hear.
-#[derive(Default)]
-pub(crate) struct Wanted {
-    state: Mutex<State>,
-    ended: CancellationToken,
-}
-
-#[derive(Default)]
-struct State {
-    level: Option<LoggingLevel>,
-    uris: BTreeSet<String>,
-    begun: bool,
-    early: Vec<Reader>,
-}
-
-impl Wanted {
-    /// The token that is cancelled when the client is gone.
-    pub(crate) fn ended(&self) -> CancellationToken {
-        self.ended.clone()
-    }
-
-    /// Starts hearing, once: returns the ear the first time.
-    pub(crate) fn begin(&self, events: &Events) -> Option<Reader> {
-        let mut state = self.lock();
-        (!std::mem::replace(&mut state.begun, true)).then(|| events.read())
-    }
-
-    pub(crate) fn listen_early(&self, events: &Events) {
-        let mut state = self.lock();
-        if state.early.len() < EARS {
-            state.early.push(events.read());
-        }
-    }
-
-    pub(crate) fn early(&self, events: &Events) -> Reader {
-        self.lock().early.pop().unwrap_or_else(|| events.read())
-    }
-
-    pub(crate) fn add(&self, uri: &str) -> Result<(), Error> {
-        let mut state = self.lock();
-        if state.uris.len() >= MOST && !state.uris.contains(uri) {
-            return Err(Error::limit(format!("a session may subscribe to {MOST} resources")));
-        }
-        state.uris.insert(uri.to_owned());
-        Ok(())
-    }
-
-    pub(crate) fn remove(&self, uri: &str) {
-        self.lock().uris.remove(uri);
-    }
-
-    pub(crate) fn set_level(&self, level: LoggingLevel) {
-        self.lock().level = Some(level);
-    }
-
-    pub(crate) fn level(&self) -> Option<LoggingLevel> {
-        self.lock().level
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing in these short sections can be half done.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// Where notices go.
 enum Sink<'a> {
@@ -109,14 +40,14 @@ enum Uris<'a> {
 impl Uris<'_> {
     fn contain(&self, uri: &str) -> bool {
         match self {
-            Uris::Session(wanted) => wanted.lock().uris.contains(uri),
+            Uris::Session(wanted) => wanted.contains(uri),
             Uris::Subscription(uris) => uris.contains(uri),
         }
     }
 
     fn all(&self) -> BTreeSet<String> {
         match self {
-            Uris::Session(wanted) => wanted.lock().uris.clone(),
+            Uris::Session(wanted) => wanted.uris(),
             Uris::Subscription(uris) => uris.clone(),
         }
     }

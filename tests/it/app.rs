@@ -1,7 +1,7 @@
 //! The program as a person meets it: the command line, the first start, what it says when it is
 //! used wrongly.
 
-use crate::harness::{Folder, Hearth, TOKEN, golden, hearth};
+use crate::harness::{Folder, Hearth, TOKEN, golden, hearth, wait_for};
 use serde_json::Value;
 use std::io::Write;
 use std::process::{Output, Stdio};
@@ -95,8 +95,10 @@ fn the_first_start_makes_a_token_and_shows_it_once() {
     let mut command = hearth(folder.path());
     command.args(["serve", "--host", "127.0.0.1", "--port", "0"]);
     let mut first = Hearth::start(command, folder);
-    let log = first.log();
-    let token = log.split_whitespace().find(|word| word.starts_with("hearth_")).unwrap().to_owned();
+    let token = wait_for("the token", || {
+        let log = first.log();
+        log.split_whitespace().find(|word| word.starts_with("hearth_")).map(str::to_owned)
+    });
     first.token = token.clone();
     assert_eq!(first.get("/api/web/state").0, 200);
     assert_eq!(first.status("/ready"), 503, "an unconfigured house is not ready");
@@ -160,7 +162,7 @@ fn a_taken_port_is_said_in_words() {
     let folder = Folder::new();
     let output = run(&folder, &["serve", "--host", "127.0.0.1", "--port", port]);
     assert!(!output.status.success());
-    assert!(err(&output).contains(port) && err(&output).contains("in use"), "{}", err(&output));
+    assert!(err(&output).contains(port) && err(&output).contains("taken"), "{}", err(&output));
 }
 
 #[test]
@@ -182,7 +184,7 @@ fn stdout_has_one_line_and_sigterm_ends_it_well() {
     assert_eq!(hearth.stop(), Some(0));
     assert!(began.elapsed() < std::time::Duration::from_secs(10));
     assert!(hearth.url.starts_with("http://127.0.0.1:"), "{}", hearth.url);
-    assert!(hearth.log().contains("Nothing in it is real"), "{}", hearth.log());
+    wait_for("the welcome", || hearth.log().contains("Nothing in it is real").then_some(()));
 }
 
 #[test]

@@ -10,6 +10,7 @@
 )]
 
 mod app;
+mod assistant;
 mod demo;
 mod dependencies;
 mod harness;

@@ -1,10 +1,10 @@
 //! Tests of mcp: the toolbox by itself, the routes without sockets, the local socket, and the
 //! official clients and suites against the fixtures of `examples/conformance`.
 
-mod clients;
+pub mod clients;
 mod local;
+mod notices;
 mod over_http;
-mod raw;
 mod toolbox;
 
 use hearth::config::JsonSchema;

@@ -1,5 +1,6 @@
 //! Tests of store: one suite on every engine, and what each engine owes on its bad days.
 
+mod agree;
 mod cost;
 mod files;
 mod kill;

@@ -321,7 +321,7 @@ async fn documents_forbid_everything_that_is_not_ours() {
         assert!(policy.starts_with("default-src 'none'"), "{path}: {policy}");
         assert!(!policy.contains("unsafe") && !policy.contains("http"), "{path}: {policy}");
         assert_eq!(answer.header(header::X_CONTENT_TYPE_OPTIONS), "nosniff", "{path}");
-        assert_eq!(answer.header(header::REFERRER_POLICY), "no-referrer", "{path}");
+        assert_eq!(answer.header(header::REFERRER_POLICY), "same-origin", "{path}");
         assert_eq!(answer.header(header::CACHE_CONTROL), "no-cache", "{path}");
         let html = answer.text().await;
         for inline in

@@ -1,7 +1,7 @@
 // One thing in full: its controls and everything Home Assistant says about it.
 import { ago, Dialog, Empty, Icon, iso, shared, when } from "hearth/ui";
 import { Controls } from "./controls";
-import { areas, entities, shape } from "./house";
+import { areaName, entities, shape } from "./house";
 import { Picture } from "./icons";
 import { isActive, isAway, say, words, type Entity } from "./model";
 import { t } from "./text";
@@ -29,7 +29,7 @@ function Facts({ of: e }: { of: Entity }) {
       </div>
       <div>
         <dt>{t.detail.area}</dt>
-        <dd>{areas.value.get(e.area ?? "") ?? t.noArea}</dd>
+        <dd>{areaName(e) || t.noArea}</dd>
       </div>
       <div>
         <dt>{t.detail.id}</dt>

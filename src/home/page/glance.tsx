@@ -2,12 +2,11 @@
 import { computed } from "@preact/signals";
 import { Empty, Failed, href, Loading } from "hearth/ui";
 import { Ask } from "./ask";
-import { areas, entities, house, keyOf, pulse, sorted, stale } from "./house";
-import { Picture } from "./icons";
+import { areaName, entities, house, keyOf, pulse, sorted, stale } from "./house";
 import { Away } from "./list";
-import { canSwitch, degrees, domainOf, isActive, number, say, type Entity } from "./model";
+import { degrees, domainOf, isActive, number, type Entity } from "./model";
 import { t } from "./text";
-import { Flip } from "./tile";
+import { Line } from "./tile";
 
 /** So many lines of a room at most. */
 const FEW = 5;
@@ -34,18 +33,18 @@ function counts(e: Entity): boolean {
 
 const mean = (list: number[]) => list.reduce((a, b) => a + b, 0) / list.length;
 
-/** The temperature of each area: of its thermometers, else of its thermostats. */
+/** The temperature of each area by name: of its thermometers, else of its thermostats. */
 const warmth = computed(() => {
   const by = new Map<string, { room: number[]; stove: number[] }>();
   for (const e of everything.value) {
-    if (!e.area) continue;
     const domain = domainOf(e.id);
     const thermometer = domain === "sensor" && e.attributes.device_class === "temperature";
-    if (!thermometer && domain !== "climate") continue;
+    if (!e.area || (!thermometer && domain !== "climate")) continue;
     const value = number(thermometer ? Number.parseFloat(e.state) : e.attributes.current_temperature);
     if (value === null) continue;
-    const here = by.get(e.area) ?? { room: [], stove: [] };
-    by.set(e.area, here);
+    const name = areaName(e);
+    const here = by.get(name) ?? { room: [], stove: [] };
+    by.set(name, here);
     (thermometer ? here.room : here.stove).push(value);
   }
   return new Map([...by].map(([area, { room, stove }]) => [area, mean(room.length ? room : stove)]));
@@ -54,14 +53,11 @@ const warmth = computed(() => {
 const rooms = computed(() => {
   const by = new Map<string, Entity[]>();
   for (const e of everything.value.filter(counts)) {
-    const area = e.area && areas.value.has(e.area) ? e.area : "";
-    const here = by.get(area);
+    const here = by.get(areaName(e));
     if (here) here.push(e);
-    else by.set(area, [e]);
+    else by.set(areaName(e), [e]);
   }
-  return [...by].sort(([a], [b]) =>
-    a === "" ? 1 : b === "" ? -1 : (areas.value.get(a) ?? "").localeCompare(areas.value.get(b) ?? ""),
-  );
+  return [...by].sort(([a], [b]) => (a === "" ? 1 : b === "" ? -1 : a.localeCompare(b)));
 });
 
 function Room(props: { area: string; on: Entity[] }) {
@@ -70,23 +66,12 @@ function Room(props: { area: string; on: Entity[] }) {
   return (
     <article class="card room">
       <header>
-        <h3>{areas.value.get(props.area) ?? t.noArea}</h3>
+        <h3>{props.area || t.noArea}</h3>
         {warm !== undefined && <span class="soft num">{degrees(warm)}</span>}
       </header>
       <ul>
         {props.on.slice(0, FEW).map((e) => (
-          <li key={keyOf(e)} class="active">
-            <a href={href("home", keyOf(e))} class="tile-link">
-              <span class="picture small-picture">
-                <Picture of={e} />
-              </span>
-              <span class="tile-words">
-                <span class="tile-name">{e.name}</span>
-                <span class="tile-state num">{say(e)}</span>
-              </span>
-            </a>
-            {canSwitch(e) && <Flip of={e} />}
-          </li>
+          <Line key={keyOf(e)} of={e} class="line" />
         ))}
       </ul>
       {rest > 0 && (
@@ -98,18 +83,44 @@ function Room(props: { area: string; on: Entity[] }) {
   );
 }
 
+/** The rooms in which nothing is on, with their temperatures. */
+function Quiet() {
+  const loud = new Set(rooms.value.map(([area]) => area));
+  const names = new Set(everything.value.map(areaName).filter((name) => name && !loud.has(name)));
+  if (!names.size) return null;
+  return (
+    <div class="quiet-rooms">
+      <h3 class="small soft">{t.glance.quiet}</h3>
+      <ul>
+        {[...names].sort((a, b) => a.localeCompare(b)).map((name) => {
+          const warm = warmth.value.get(name);
+          return (
+            <li key={name} class="card">
+              <span>{name}</span>
+              {warm !== undefined && <span class="soft num">{degrees(warm)}</span>}
+            </li>
+          );
+        })}
+      </ul>
+    </div>
+  );
+}
+
 function Rooms() {
   if (!house.value.value) {
     const why = house.error.value;
     return why ? <Failed why={why} again={() => void house.again()} /> : <Loading rows={5} />;
   }
   if (!entities.size) return <Empty title={t.none}>{t.noneBody}</Empty>;
-  if (!rooms.value.length) return <Empty title={t.glance.off}>{t.glance.offBody}</Empty>;
   return (
-    <div class={stale.value ? "rooms old" : "rooms"}>
-      {rooms.value.map(([area, on]) => (
-        <Room key={area} area={area} on={on} />
-      ))}
+    <div class={stale.value ? "old" : ""}>
+      {rooms.value.length === 0 && <Empty title={t.glance.off}>{t.glance.offBody}</Empty>}
+      <div class="rooms">
+        {rooms.value.map(([area, on]) => (
+          <Room key={area} area={area} on={on} />
+        ))}
+      </div>
+      <Quiet />
     </div>
   );
 }

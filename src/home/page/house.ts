@@ -2,7 +2,7 @@
 // changing draws one tile anew.
 import { computed, signal, type Signal } from "@preact/signals";
 import { get, loader, on, onGap, post, Refusal, tell } from "hearth/ui";
-import { compare, flipService, read, type Entity, type Row } from "./model";
+import { compare, flipService, read, type Area, type Entity, type House, type Row } from "./model";
 
 interface Told {
   house: string;
@@ -18,16 +18,28 @@ interface HouseTold {
 }
 
 interface Answer {
-  houses: { name: string; connected: boolean; areas: Area[] }[];
+  houses: House[];
   entities: Entity[];
 }
 
 export const entities = new Map<string, Signal<Entity>>();
 /** Changes when entities come or go, are renamed or move. */
 export const shape = signal(0);
-export const areas = signal<Map<string, string>>(new Map());
-/** Whether Home Assistant is away, so that what is shown is old. */
-export const stale = signal(false);
+/** The houses; more than one is rare. */
+export const houses = signal<House[]>([]);
+/** Whether a house is away, so that what is shown of it is old. */
+export const stale = computed(() => houses.value.some((h) => !h.connected));
+/** Areas by house and id. */
+const areas = computed(
+  () => new Map(houses.value.flatMap((h) => h.areas.map((a) => [`${h.name} ${a.id}`, a] as const))),
+);
+
+export const areaOf = (e: Entity): Area | undefined => areas.value.get(`${e.house} ${e.area}`);
+/** Name of its area, with the house where there are several; empty for none. */
+export function areaName(e: Entity): string {
+  const name = areaOf(e)?.name ?? "";
+  return houses.value.length > 1 ? [e.house, name].filter(Boolean).join(" · ") : name;
+}
 
 const key = (house: string, id: string) => (house === "home" ? id : `${house}/${id}`);
 export const keyOf = (e: Entity) => key(e.house, e.id);
@@ -44,7 +56,23 @@ function put(e: Entity): boolean {
   return old.name !== e.name || old.area !== e.area || old.category !== e.category;
 }
 
+async function fetchAll(): Promise<Answer> {
+  const { houses } = await get<{ houses: House[] }>("api/home/houses");
+  const all: Entity[] = [];
+  for (const { name } of houses) {
+    let next: string | undefined;
+    do {
+      const where = new URLSearchParams({ house: name, ...(next && { cursor: next }) });
+      const page = await get<{ entities: Row[]; next?: string }>(`api/home/entities?${where}`);
+      all.push(...page.entities.map(read));
+      next = page.next;
+    } while (next);
+  }
+  return { houses, entities: all };
+}
+
 function take(answer: Answer) {
+  houses.value = answer.houses;
   const now = new Set(answer.entities.map(keyOf));
   let moved = false;
   for (const gone of [...entities.keys()].filter((k) => !now.has(k))) {
@@ -52,12 +80,10 @@ function take(answer: Answer) {
     moved = true;
   }
   for (const e of answer.entities) moved = put(e) || moved;
-  areas.value = new Map(answer.houses.flatMap((h) => h.areas.map((a) => [a.id, a.name])));
-  stale.value = answer.houses.some((h) => !h.connected);
   if (moved) shape.value += 1;
 }
 
-export const house = loader<Answer>("api/home/page", take);
+export const house = loader<Answer>(fetchAll, take);
 
 /** All entities in list order; read again only when the shape changes. */
 export const sorted = computed(() => {
@@ -101,8 +127,8 @@ async function fresh(e: Entity) {
   }
   fetching.set(k, false);
   try {
-    const got = await get<Entity>(`api/home/entities/${encodeURIComponent(e.id)}?house=${encodeURIComponent(e.house)}`);
-    put(got);
+    const where = `${encodeURIComponent(e.id)}?house=${encodeURIComponent(e.house)}`;
+    if (put(read(await get<Row>(`api/home/entities/${where}`)))) shape.value += 1;
   } catch {
     // the next event or the next load tells
   }
@@ -130,8 +156,9 @@ function heard(told: Told) {
 
 on<Told>("entity", heard);
 on<HouseTold>("house", (told) => {
-  if (told.change === "lost") stale.value = true;
-  else void house.again();
+  if (told.change === "lost") {
+    houses.value = houses.value.map((h) => (h.name === told.house ? { ...h, connected: false } : h));
+  } else void house.again();
 });
 onGap(() => void house.again());
 void house.again();
@@ -163,11 +190,10 @@ export async function call(wish: Wish): Promise<boolean> {
   try {
     await post("api/home/call", {
       house: wish.entity.house,
-      domain: wish.domain,
-      service: wish.service,
+      service: `${wish.domain}.${wish.service}`,
       target: { entity_id: [wish.entity.id] },
       data: wish.data ?? {},
-      confirm: wish.confirm,
+      ...(wish.confirm && { confirm: wish.confirm }),
     });
     return true;
   } catch (e) {

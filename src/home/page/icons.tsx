@@ -14,6 +14,7 @@ const paths: Record<string, string> = {
   lock: "M6 11h12v9H6zM8.500 11V8a3.500 3.500 0 0 1 7 0v3M12 14.500v2",
   unlock: "M6 11h12v9H6zM8.500 11V8a3.500 3.500 0 0 1 6.800-1.200M12 14.500v2",
   media_player: "M5 4.500h14v10H5zM9 19.500h6M12 14.500v5",
+  speaker: "M7 3.500h10v17H7zM12 10.500a3 3 0 1 0 0 6 3 3 0 0 0 0-6zM12 7v.1",
   person: "M12 4.500a3.500 3.500 0 1 0 0 7 3.500 3.500 0 0 0 0-7zM5 20c.500-4 3-6 7-6s6.500 2 7 6",
   binary_sensor: "M12 9.500a2.500 2.500 0 1 0 0 5 2.500 2.500 0 0 0 0-5zM7.500 16.500a6.400 6.400 0 0 1 0-9M16.500 7.500a6.400 6.400 0 0 1 0 9M4.700 19.300a10.300 10.300 0 0 1 0-14.600M19.300 4.700a10.300 10.300 0 0 1 0 14.600",
   door: "M6 20.500V4h12v16.500M4 20.500h16M14.500 12.500v.2",
@@ -50,6 +51,7 @@ function pick(e: Entity): string {
   const device = String(e.attributes.device_class ?? "");
   if (domain === "lock" && e.state !== "locked") return "unlock";
   if (domain === "cover" && device.startsWith("garage")) return "garage";
+  if (domain === "media_player" && device !== "tv") return "speaker";
   if (domain === "binary_sensor" && (device === "door" || device === "window")) return device;
   if (domain === "sensor" && device in paths) return device;
   if (domain === "sensor" && device === "energy") return "power";

@@ -3,7 +3,7 @@ import { computed, signal, useComputed, useSignal, type Signal } from "@preact/s
 import { Chips, Empty, Failed, Head, Icon, Loading, place, Search, settle } from "hearth/ui";
 import { Ask } from "./ask";
 import { Detail } from "./detail";
-import { areas, entities, house, keyOf, pulse, sorted, stale } from "./house";
+import { areaName, areaOf, entities, house, houses, keyOf, pulse, sorted, stale } from "./house";
 import { allKinds, finds, kindOf, type Entity, type Kind } from "./model";
 import { t } from "./text";
 import { Tile } from "./tile";
@@ -12,8 +12,6 @@ const search = signal("");
 const kind = signal<Kind | "all">("all");
 /** So many tiles of an area before "show more". */
 const FEW = 12;
-
-const areaName = (e: Entity) => areas.value.get(e.area ?? "") ?? "";
 
 /** What the search finds, before the choice of a kind. */
 const found = computed(() => {
@@ -55,12 +53,15 @@ const groups = computed(() => {
 function Group(props: { name: string; all: Signal<Entity>[] }) {
   const open = useSignal(false);
   const name = props.name || t.noArea;
+  const first = props.all[0]?.peek();
+  const floor = first && areaOf(first)?.floor;
   const cut = !open.value && !search.value && props.all.length > FEW + 2;
   const shown = cut ? props.all.slice(0, FEW) : props.all;
   return (
     <section class="section area" aria-label={name}>
       <div class="section-head">
         <h2>{name}</h2>
+        {floor && <span class="small soft">{floor}</span>}
       </div>
       <ul class="tiles">
         {shown.map((s) => (
@@ -85,6 +86,7 @@ export function Away() {
       <div>
         <h3>{t.away}</h3>
         <p>{t.awayBody}</p>
+        {houses.value.map((h) => h.why && <p class="small" key={h.name}>{h.why}</p>)}
       </div>
     </div>
   );
@@ -134,7 +136,11 @@ function Everything() {
 }
 
 export function House() {
-  const lead = useComputed(() => (entities.size && sorted.value.length ? t.lead(sorted.value.length, areas.value.size) : ""));
+  const lead = useComputed(() => {
+    const shown = sorted.value.filter((s) => !s.peek().category).length;
+    const rooms = houses.value.reduce((n, h) => n + h.areas.length, 0);
+    return shown ? t.lead(shown, rooms) : "";
+  });
   return (
     <>
       <Head title={t.title} lead={lead.value} />

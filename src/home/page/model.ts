@@ -27,6 +27,23 @@ export interface Row {
   category?: string;
 }
 
+/** A house as `/api/home/houses` tells it. */
+export interface House {
+  name: string;
+  location: string;
+  configured: boolean;
+  connected: boolean;
+  /** Why it is not connected. */
+  why?: string;
+  areas: Area[];
+}
+
+export interface Area {
+  id: string;
+  name: string;
+  floor: string | null;
+}
+
 export function read(row: Row): Entity {
   const id = row.id;
   return {
@@ -114,6 +131,8 @@ export function isActive(e: Entity): boolean {
   const kind = kindOf(e.id);
   if (kind === "sensor" || kind === "scene" || kind === "other") return false;
   if (domainOf(e.id) === "person" || domainOf(e.id) === "device_tracker") return false;
+  const doing = e.attributes.hvac_action;
+  if (typeof doing === "string") return doing !== "idle" && doing !== "off";
   return !quiet.has(e.state);
 }
 
@@ -191,6 +210,13 @@ function measure(e: Entity): string | null {
 export function finds(e: Entity, area: string, search: string): boolean {
   const all = `${e.name} ${e.id} ${area} ${say(e)} ${e.state}`.toLowerCase();
   return search.split(/\s+/).every((word) => all.includes(word));
+}
+
+/** The name without the area's in front of it: for places where the area stands above. */
+export function shortName(e: Entity, area: string): string {
+  if (!area || !e.name.toLowerCase().startsWith(`${area.toLowerCase()} `)) return e.name;
+  const rest = e.name.slice(area.length + 1);
+  return rest.charAt(0).toUpperCase() + rest.slice(1);
 }
 
 /** The service that a click on the switch calls. */

@@ -68,6 +68,7 @@ export const t = {
     all: "Whole house",
     off: "All is quiet",
     offBody: "No light, switch or player is on.",
+    quiet: "Nothing on here",
     and: (n: number) => `and ${n} more`,
   },
   sentence: {

@@ -1,9 +1,9 @@
 // One thing of the house in a list: picture, name, state, and a switch where one fits.
 import type { Signal } from "@preact/signals";
 import { href, Switch } from "hearth/ui";
-import { busy, flip, keyOf } from "./house";
+import { areaOf, busy, flip, keyOf } from "./house";
 import { Picture } from "./icons";
-import { canSwitch, isActive, isAway, say, type Entity } from "./model";
+import { canSwitch, isActive, isAway, say, shortName, type Entity } from "./model";
 import { t } from "./text";
 
 /** What the switch shows: what was asked for until the house has answered. */
@@ -25,21 +25,26 @@ export function Flip({ of: e }: { of: Entity }) {
   );
 }
 
-export function Tile({ of }: { of: Signal<Entity> }) {
-  const e = of.value;
+/** A line of a list: the thing with a link to its details, and its switch. */
+export function Line(props: { of: Entity; class: string }) {
+  const e = props.of;
   const state = isAway(e) ? " away" : isActive(e) ? " active" : "";
   return (
-    <li class={`tile${state}`}>
+    <li class={props.class + state}>
       <a class="tile-link" href={href("home", keyOf(e))}>
         <span class="picture">
           <Picture of={e} />
         </span>
         <span class="tile-words">
-          <span class="tile-name">{e.name}</span>
+          <span class="tile-name">{shortName(e, areaOf(e)?.name ?? "")}</span>
           <span class="tile-state num">{say(e)}</span>
         </span>
       </a>
       {canSwitch(e) && <Flip of={e} />}
     </li>
   );
+}
+
+export function Tile({ of }: { of: Signal<Entity> }) {
+  return <Line of={of.value} class="tile" />;
 }

@@ -137,6 +137,8 @@ impl Ask {
             .user_agent(concat!("hearth/", env!("CARGO_PKG_VERSION")))
             .http_status_as_error(false)
             .max_redirects(3)
+            // What Hearth asks is at home, or is meant to be asked from here.
+            .proxy(None)
             .timeout_connect(Some(CONNECT))
             .max_response_header_size(64 * 1024)
             .max_idle_connections(AT_ONCE)
@@ -215,14 +217,25 @@ fn explain(e: ureq::Error) -> Error {
         ureq::Error::Io(e) if e.kind() == std::io::ErrorKind::TimedOut => {
             Error::timeout("did not answer in time")
         }
-        ureq::Error::Rustls(e) => {
-            Error::offline("its certificate is not trusted; see http.ca_file").because(e)
-        }
+        ureq::Error::Rustls(e) => untrusted(&e),
+        ureq::Error::Io(e) => match e.get_ref().and_then(|inner| inner.downcast_ref()) {
+            Some(e) => untrusted(e),
+            None => Error::offline("cannot be reached").because(e),
+        },
         ureq::Error::Other(e) => match e.downcast::<Error>() {
             Ok(own) => *own,
             Err(e) => Error::offline("cannot be reached").because(e),
         },
         e => Error::offline("cannot be reached").because(e),
+    }
+}
+
+fn untrusted(e: &rustls::Error) -> Error {
+    match e {
+        rustls::Error::InvalidCertificate(why) => {
+            Error::offline(format!("its certificate is not trusted ({why}); see http.ca_file"))
+        }
+        e => Error::offline("cannot be reached securely").because(e.clone()),
     }
 }
 

@@ -193,10 +193,8 @@ impl Guard {
         let headers = request.headers();
         if let Some(value) = headers.get(header::AUTHORIZATION) {
             let secret = value.to_str().ok().and_then(bearer).unwrap_or("");
-            return self
-                .try_token(client, secret, Via::Http)
-                .map(Some)
-                .map_err(|e| answer_401(e).into());
+            let caller = self.try_token(client, secret, Via::Http);
+            return caller.map(Some).map_err(|e| self.refused(client, secret, e).into());
         }
         let page =
             cookie::session_cookie(headers).and_then(|c| self.shared.policy.caller_of_page(c));
@@ -211,6 +209,19 @@ impl Guard {
         }
         let is_open = self.shared.open_loopback && client.is_loopback;
         Ok(is_open.then(|| self.shared.policy.local(Via::Http)))
+    }
+
+    /// The answer to a token that was not taken.
+    fn refused(&self, client: &Client, secret: &str, e: Error) -> Response {
+        let mut answer = e.into_response();
+        if answer.status() == StatusCode::UNAUTHORIZED {
+            ask_for_token(&mut answer);
+        } else {
+            let may = lock(&self.shared.wrong).may_try(client.address, secret, Instant::now());
+            let seconds = may.err().unwrap_or_default().as_secs() + 1;
+            answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        answer
     }
 
     fn too_often(&self, client: &Client) -> Response {
@@ -228,7 +239,9 @@ impl Guard {
             return to_login(request.uri().path());
         }
         let what = "this needs a token: send it as 'Authorization: Bearer …'";
-        answer_401(Error::unauthenticated(what))
+        let mut answer = Error::unauthenticated(what).into_response();
+        ask_for_token(&mut answer);
+        answer
     }
 }
 
@@ -280,16 +293,6 @@ fn to_login(path: &str) -> Response {
     let up = "../".repeat(path.matches('/').count().saturating_sub(1).min(16));
     let place = [(header::LOCATION, format!("{up}login"))];
     (StatusCode::SEE_OTHER, place, [(header::CACHE_CONTROL, "no-store")]).into_response()
-}
-
-fn answer_401(e: Error) -> Response {
-    let mut answer = e.into_response();
-    if answer.status() == StatusCode::UNAUTHORIZED {
-        ask_for_token(&mut answer);
-    } else {
-        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-    }
-    answer
 }
 
 fn ask_for_token(answer: &mut Response) {

@@ -10,6 +10,9 @@ use tokio::net::{TcpListener, TcpSocket};
 const BACKLOG: u32 = 1024;
 /// Seconds after which a silent connection is probed, between probes, and probes.
 const KEEPALIVE: (u32, u32, u32) = (60, 10, 3);
+/// Bytes that the system keeps for a client that does not read, and of what we have not read yet. On
+/// its own it would go up to several MiB for each connection.
+const BUFFER: u32 = 256 * 1024;
 /// How often another free port is tried when several addresses are to share one.
 const TRIES: usize = 8;
 
@@ -102,6 +105,8 @@ fn open(address: SocketAddr, only_own_family: bool) -> std::io::Result<TcpListen
     socket.set_reuseaddr(true)?;
     // Accepted connections inherit these.
     socket.set_keepalive(true)?;
+    socket.set_send_buffer_size(BUFFER)?;
+    socket.set_recv_buffer_size(BUFFER)?;
     setsockopt(&socket, sockopt::TcpKeepIdle, &KEEPALIVE.0)?;
     setsockopt(&socket, sockopt::TcpKeepInterval, &KEEPALIVE.1)?;
     setsockopt(&socket, sockopt::TcpKeepCount, &KEEPALIVE.2)?;

@@ -5,7 +5,7 @@ use crate::http::answer::last_refusal;
 use crate::http::serve::body::{Answered, Asked};
 use crate::http::serve::io::Io;
 use crate::http::serve::room::{Phase, Seat, State, Stopped};
-use crate::http::serve::{Peer, Shared};
+use crate::http::serve::{Limits, Peer, Shared};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, Response, StatusCode, header};
@@ -16,14 +16,16 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -31,8 +33,22 @@ use tower::ServiceExt;
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 1 << 20;
 
+/// What a client gets that took too long for its head.
+const TOO_LATE: &[u8] =
+    b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+/// What a client gets when there is no room.
 const FULL: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
+/// How a connection ended.
+enum End {
+    /// By either side, or by a fault.
+    Over(hyper::Result<()>),
+    /// It asked nothing, or not all of it, in the time it had.
+    Late,
+    /// It had to make room, or Hearth ends.
+    Cut,
+}
 
 /// Serves one connection until either side ends it.
 pub(super) async fn drive(
@@ -46,53 +62,52 @@ pub(super) async fn drive(
     // Small answers would otherwise wait 40 ms for the client's acknowledgement.
     let _ = stream.set_nodelay(true);
     let state = seat.state.clone();
-    let limits = &shared.limits;
-    let mut io = Io::new(stream, peer.ip(), state.clone(), limits, shared.counters.clone());
-    let end = {
-        let exchange =
-            Arc::new(Exchange { shared: shared.clone(), router, peer, state: state.clone() });
-        let service = service_fn(move |request| {
-            let exchange = exchange.clone();
-            async move { Ok::<_, Infallible>(exchange.answer(request).await) }
-        });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            // Io keeps the time: this one cannot tell an idle client from a slow one.
-            .header_read_timeout(None)
-            .max_header_size(limits.head_bytes)
-            .max_headers(limits.head_lines)
-            .max_buf_size((limits.head_bytes * 2).max(64 * 1024))
-            .serve_connection(TokioIo::new(&mut io), service);
-        let mut connection = pin!(connection);
-        let mut cut_off = None;
-        loop {
-            tokio::select! {
-                end = connection.as_mut() => break Some(end),
-                () = state.gone.cancelled() => break None,
-                () = stop.cancelled(), if cut_off.is_none() => {
-                    connection.as_mut().graceful_shutdown();
-                    cut_off = Some(Box::pin(tokio::time::sleep(limits.grace)));
-                }
-                () = passed(&mut cut_off), if cut_off.is_some() => break None,
-            }
-        }
-    };
+    let write = shared.limits.write;
+    let mut io = Io::new(stream, peer.ip(), state.clone(), write, shared.counters.clone());
+    let exchange = Arc::new(Exchange { shared: shared.clone(), router, peer, state });
+    let end = exchange.run(&mut io, stop).await;
+    let phase = exchange.state.phase();
     drop(seat);
-    let Some(end) = end else { return };
-    if let Err(e) = &end {
-        note(shared, peer, e);
+    match &end {
+        End::Cut => return,
+        End::Late if phase != Phase::Head => return,
+        End::Late => shared.counters.refuse(Reason::SlowHead, peer.ip()),
+        End::Over(Err(e)) => note(shared, peer, e),
+        End::Over(Ok(())) => {}
     }
-    linger(shared, io.into_stream()).await;
+    let Some(stream) = io.into_stream() else { return };
+    if matches!(end, End::Late) {
+        let _ = stream.try_write(TOO_LATE);
+    }
+    linger(shared, stream).await;
 }
 
-async fn passed(timer: &mut Option<std::pin::Pin<Box<tokio::time::Sleep>>>) {
-    if let Some(timer) = timer {
-        timer.await;
+/// The time that the present phase of a connection has.
+struct Clock {
+    timer: Pin<Box<Sleep>>,
+    set_to: Option<Instant>,
+}
+
+impl Clock {
+    /// Ready when the time is over. Phases only change while the connection is polled, so this is
+    /// asked after each of its polls.
+    fn poll_over(&mut self, cx: &mut Context<'_>, state: &State, limits: &Limits) -> Poll<()> {
+        let whole = match state.phase() {
+            Phase::Fresh | Phase::Head => limits.head,
+            Phase::Idle => limits.idle,
+            Phase::Body | Phase::Busy => return Poll::Pending,
+        };
+        let until = Instant::from_std(state.since()) + whole;
+        if self.set_to != Some(until) {
+            self.timer.as_mut().reset(until);
+            self.set_to = Some(until);
+        }
+        self.timer.as_mut().poll(cx)
     }
 }
 
-/// Counts what the engine itself refused. Clients that hang up and times that ran out are no news
-/// here: `Io` has counted the latter.
+/// Counts what the engine itself refused. Clients that hang up are no news, and those that stopped
+/// reading are counted by `Io`.
 fn note(shared: &Shared, peer: SocketAddr, e: &hyper::Error) {
     if e.is_parse_too_large() {
         shared.counters.refuse(Reason::HeadTooLarge, peer.ip());
@@ -141,6 +156,45 @@ struct Exchange {
 }
 
 impl Exchange {
+    /// Runs the engine until the connection ends.
+    async fn run(self: &Arc<Exchange>, io: &mut Io, stop: CancellationToken) -> End {
+        let limits = &self.shared.limits;
+        let own = self.clone();
+        let service = service_fn(move |request| {
+            let exchange = own.clone();
+            async move { Ok::<_, Infallible>(exchange.answer(request).await) }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            // The clock below keeps the time: this one cannot tell an idle client from a slow one.
+            .header_read_timeout(None)
+            .max_header_size(limits.head_bytes)
+            .max_headers(limits.head_lines)
+            .max_buf_size((limits.head_bytes * 2).max(64 * 1024))
+            .serve_connection(TokioIo::new(io), service);
+        let mut connection = pin!(connection);
+        let mut clock = Clock { timer: Box::pin(sleep(limits.head)), set_to: None };
+        let mut grace = pin!(sleep(limits.grace));
+        let mut stopping = false;
+        loop {
+            let turn = poll_fn(|cx| match connection.as_mut().poll(cx) {
+                Poll::Ready(end) => Poll::Ready(End::Over(end)),
+                Poll::Pending => clock.poll_over(cx, &self.state, limits).map(|()| End::Late),
+            });
+            tokio::select! {
+                biased;
+                end = turn => return end,
+                () = self.state.gone.cancelled() => return End::Cut,
+                () = stop.cancelled(), if !stopping => {
+                    connection.as_mut().graceful_shutdown();
+                    grace.as_mut().reset(Instant::now() + limits.grace);
+                    stopping = true;
+                }
+                () = grace.as_mut(), if stopping => return End::Cut,
+            }
+        }
+    }
+
     async fn answer(&self, request: Request<Incoming>) -> Response<Answered> {
         let waits = !request.body().is_end_stream();
         self.state.stop(Stopped::No);

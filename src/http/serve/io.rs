@@ -1,7 +1,6 @@
-//! The socket of one connection, with the times it has for a head and for a write.
+//! The socket of one connection: notes what comes in, and ends it when nothing goes out.
 
-use crate::http::serve::Limits;
-use crate::http::serve::room::{Phase, State};
+use crate::http::serve::room::State;
 use crate::http::{Counters, Reason};
 use std::io;
 use std::net::IpAddr;
@@ -11,22 +10,17 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep, sleep};
-
-/// What a client gets that took too long for its head.
-const TOO_LATE: &[u8] =
-    b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+use tokio::time::{Sleep, sleep};
 
 pub(super) struct Io {
     stream: TcpStream,
     address: IpAddr,
     state: Arc<State>,
     counters: Counters,
-    head: Duration,
-    idle: Duration,
     write: Duration,
-    read_timer: Option<Pin<Box<Sleep>>>,
-    write_timer: Option<Pin<Box<Sleep>>>,
+    /// Runs while a write waits for the client.
+    waiting: Option<Pin<Box<Sleep>>>,
+    stopped_reading: bool,
 }
 
 impl Io {
@@ -34,55 +28,15 @@ impl Io {
         stream: TcpStream,
         address: IpAddr,
         state: Arc<State>,
-        limits: &Limits,
+        write: Duration,
         counters: Counters,
     ) -> Io {
-        Io {
-            stream,
-            address,
-            state,
-            counters,
-            head: limits.head,
-            idle: limits.idle,
-            write: limits.write,
-            read_timer: None,
-            write_timer: None,
-        }
+        Io { stream, address, state, counters, write, waiting: None, stopped_reading: false }
     }
 
-    pub(super) fn into_stream(self) -> TcpStream {
-        self.stream
-    }
-
-    /// How long the present phase may last without the next byte.
-    fn left(&self) -> Option<Duration> {
-        let whole = match self.state.phase() {
-            Phase::Fresh | Phase::Head => self.head,
-            Phase::Idle => self.idle,
-            Phase::Body | Phase::Busy => return None,
-        };
-        Some(whole.saturating_sub(self.state.lasting()))
-    }
-
-    /// Waits for the end of the time that the client has; only ever called when nothing came.
-    fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        let Some(left) = self.left() else {
-            self.read_timer = None;
-            return Poll::Pending;
-        };
-        if !left.is_zero() {
-            let timer = self.read_timer.get_or_insert_with(|| Box::pin(sleep(left)));
-            // The phase may have changed since the timer was set.
-            timer.as_mut().reset(Instant::now() + left);
-            ready!(timer.as_mut().poll(cx));
-        }
-        if self.state.phase() == Phase::Head {
-            self.counters.refuse(Reason::SlowHead, self.address);
-            if self.write_timer.is_none() {
-                let _ = Pin::new(&mut self.stream).poll_write(cx, TOO_LATE);
-            }
-        }
-        Poll::Ready(io::Error::from(io::ErrorKind::TimedOut))
+    /// Gives the socket back for a last word; `None` when the client does not take what it has.
+    pub(super) fn into_stream(self) -> Option<TcpStream> {
+        (self.waiting.is_none() && !self.stopped_reading).then_some(self.stream)
     }
 
     /// Notes whether a write made progress, and ends the connection when none did for too long.
@@ -92,18 +46,21 @@ impl Io {
         written: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         if written.is_ready() {
-            if self.write_timer.take().is_some() {
+            if self.waiting.take().is_some() {
                 self.state.stall(false);
             }
             return written;
         }
-        if self.write_timer.is_none() {
+        if self.waiting.is_none() {
             self.state.stall(true);
         }
         let write = self.write;
-        let timer = self.write_timer.get_or_insert_with(|| Box::pin(sleep(write)));
-        ready!(timer.as_mut().poll(cx));
+        let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(write)));
+        ready!(waiting.as_mut().poll(cx));
         self.counters.refuse(Reason::SlowReader, self.address);
+        // What it did not read is thrown away, not kept for it by the system.
+        let _ = self.stream.set_zero_linger();
+        self.stopped_reading = true;
         Poll::Ready(Err(io::Error::from(io::ErrorKind::TimedOut)))
     }
 }
@@ -115,15 +72,11 @@ impl AsyncRead for Io {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        match Pin::new(&mut self.stream).poll_read(cx, buf) {
-            Poll::Ready(result) => {
-                if buf.filled().len() > before {
-                    self.state.heard();
-                }
-                Poll::Ready(result)
-            }
-            Poll::Pending => self.poll_late(cx).map(Err),
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if buf.filled().len() > before {
+            self.state.heard();
         }
+        read
     }
 }
 

@@ -29,6 +29,9 @@ const LINGERING: usize = 64;
 /// Pause after the system refused to give a connection (usually: no file descriptors left).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Pause until a connection that has to make room is closed.
+const EVICT_PAUSE: Duration = Duration::from_millis(2);
+
 /// Who is at the other end of a connection; an extension of every request from the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
@@ -160,6 +163,8 @@ impl Server {
         let listeners: Arc<[TcpListener]> = listeners.into();
         // The limits above are ours; the framework's own would cut bodies at 2 MiB.
         let router = router.layer(axum::extract::DefaultBodyLimit::disable());
+        // A test reads the paths out of this and asks each of them without a token.
+        log::trace!("{name} answers with {router:?}");
         let shared = self.shared.clone();
         self.shared.tasks.spawn(name, move |stop| {
             shared.tasks.status(name, Whose::Own).up();
@@ -200,9 +205,9 @@ async fn accept(
             Err(e) if is_of_one_connection(&e) => {}
             Err(e) => {
                 shared.counters.refuse(Reason::Accept, &e);
-                // Out of descriptors: the connection that was idle longest gives one back.
-                shared.room.make_room();
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                // Out of descriptors: the connection that was idle longest gives one back, soon.
+                let pause = if shared.room.make_room() { EVICT_PAUSE } else { ACCEPT_PAUSE };
+                tokio::time::sleep(pause).await;
             }
         }
     }

@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 /// So many lines wait to be written; then whoever sends waits too.
 const WAITING: usize = 64;
@@ -38,6 +39,7 @@ pub(super) struct Lines<R, W> {
     out: Option<mpsc::Sender<Vec<u8>>>,
     writer: Option<JoinHandle<()>>,
     open: Arc<Open>,
+    end: CancellationToken,
     _write: PhantomData<fn(W)>,
 }
 
@@ -87,8 +89,14 @@ where
             out: Some(out),
             writer: Some(writer),
             open: Arc::default(),
+            end: CancellationToken::new(),
             _write: PhantomData,
         }
+    }
+
+    /// Cancels `token` as soon as the client closes its end.
+    pub(super) fn at_end(&mut self, token: CancellationToken) {
+        self.end = token;
     }
 
     /// Reads the first line; one that `parse` does not know is kept as the first message.
@@ -217,6 +225,7 @@ where
             let line = match line {
                 Ok(line) => line,
                 Err(Bad::End) => {
+                    self.end.cancel();
                     self.answered().await;
                     return None;
                 }

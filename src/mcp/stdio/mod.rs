@@ -205,7 +205,7 @@ async fn serve<R, W>(
     mcp: &Mcp,
     profile: Profile,
     caller: Caller,
-    lines: Lines<R, W>,
+    mut lines: Lines<R, W>,
     stop: &CancellationToken,
 ) -> Result<(), Error>
 where
@@ -214,6 +214,8 @@ where
 {
     let ended = stop.child_token();
     let server = Server::new(mcp.clone(), profile, Who::Fixed(caller.clone()));
+    // A subscription has no end of its own, and what ends must not wait for it.
+    lines.at_end(server.end());
     let begun = rmcp::service::serve_server_with_ct(server, lines, ended.clone()).await;
     let running = match begun {
         Ok(running) => running,

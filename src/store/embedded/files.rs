@@ -10,6 +10,7 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Name of the store's file in `DATA_DIR`.
 const FILE: &str = "hearth.redb";
@@ -114,9 +115,17 @@ fn open_file(path: &Path, file: File) -> Result<Database, Error> {
     }
     let stage = Stage::rehearse(file).map_err(unreadable)?;
     let rehearsed = stage.clone();
+    let name = path.display().to_string();
     // redb answers damage with an error, and in rare cases with a panic.
     let opened = std::panic::catch_unwind(move || {
-        let mut db = Builder::new().set_cache_size(CACHE).create_with_backend(rehearsed)?;
+        let mut builder = Builder::new();
+        let said = AtomicBool::new(false);
+        builder.set_cache_size(CACHE).set_repair_callback(move |_| {
+            if !said.swap(true, Ordering::Relaxed) {
+                log::info!("{name} was not closed cleanly; going back to its last commit");
+            }
+        });
+        let mut db = builder.create_with_backend(rehearsed)?;
         let intact = length > CHECKED || db.check_integrity()?;
         Ok((db, intact))
     });

@@ -107,7 +107,8 @@ impl Embedded {
             let _place = place;
             disk.read(look)
         };
-        let answer = self.tasks.blocking(run).await?;
+        let answer = self.tasks.blocking(run).await;
+        let answer = answer.unwrap_or_else(|e| Err(e.at(self.disk.path.display())));
         if answer.is_err() {
             // One failed read makes redb refuse all that follow until the file is opened again.
             let _ = self.jobs.send(Job::Reopen);
@@ -156,13 +157,13 @@ impl Disk {
         seen().map_err(|e| self.trouble(e))
     }
 
+    /// The error for a file that is not open.
     fn closed(&self) -> Error {
+        let stopping = self.lock.lock().unwrap_or_else(PoisonError::into_inner).is_none();
         Error::offline(match self.status.state() {
             State::Down(why) => format!("the store is not open: {why}"),
-            State::Degraded(why) => format!("the store is starting again: {why}"),
-            State::Starting | State::Up => {
-                "the store is closed because Hearth is stopping".to_owned()
-            }
+            _ if stopping => "the store is closed because Hearth is stopping".to_owned(),
+            _ => format!("the store in {} is starting again; try again", self.path.display()),
         })
     }
 

@@ -5,9 +5,11 @@
 
 mod client;
 mod golden;
+mod house;
 
 pub use client::Mcp;
 pub use golden::golden;
+pub use house::real_house;
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
@@ -84,6 +86,16 @@ impl Hearth {
         let mut started = Hearth::start(command, folder);
         let path = started.folder.path().join("demo-token");
         started.token = std::fs::read_to_string(path).unwrap().trim().to_owned();
+        started.until_ready();
+        started
+    }
+
+    /// The same, and programs on this machine need no token: what the official suites need.
+    pub fn demo_open() -> Hearth {
+        let folder = Folder::new();
+        let mut command = hearth(folder.path());
+        command.args(["demo", "--port", "0"]).env("OPEN_LOOPBACK", "true");
+        let started = Hearth::start(command, folder);
         started.until_ready();
         started
     }

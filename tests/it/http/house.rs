@@ -1,10 +1,10 @@
 //! A listener with a few routes to be bad to.
 
 use hearth::events::Events;
-use hearth::http::guard::Guard;
+use hearth::http::guard::{Client, Guard};
 use hearth::http::serve::{Limits, Server};
 use hearth::http::{Body, Bytes, Config, Counters, Extension, Reason, Router, State, get, post};
-use hearth::policy::{self, Caller, Policy};
+use hearth::policy::{self, Caller, Policy, Via};
 use hearth::store::Store;
 use hearth::tasks::Tasks;
 use std::net::SocketAddr;
@@ -14,10 +14,10 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 /// The token that opens the house.
-pub const TOKEN: &str = "a-token-that-is-long-enough-for-the-policy";
+pub(crate) const TOKEN: &str = "a-token-that-is-long-enough-for-the-policy";
 
 /// A running listener; it ends with its runtime.
-pub struct House {
+pub(crate) struct House {
     pub at: SocketAddr,
     pub counters: Counters,
     pub policy: Policy,
@@ -30,7 +30,7 @@ pub struct House {
 
 /// What the routes count.
 #[derive(Clone, Default)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// How often `/smuggled` was answered.
     pub smuggled: Arc<AtomicU64>,
     /// How often `/wait` was asked.
@@ -38,11 +38,13 @@ pub struct Seen {
 }
 
 /// What a test may change before the listener starts.
-pub struct Plan {
+pub(crate) struct Plan {
     pub config: Config,
     pub limits: Limits,
     /// Whether the guard stands in front.
     pub guarded: bool,
+    /// Where it listens.
+    pub host: &'static str,
 }
 
 impl Default for Plan {
@@ -50,21 +52,21 @@ impl Default for Plan {
         let config = Config { mdns: false, ..Config::default() };
         let mut limits = Limits::new(&config);
         // Long enough for a busy machine, short enough to wait for.
-        limits.head = Duration::from_millis(600);
-        limits.idle = Duration::from_millis(1200);
-        limits.body = Duration::from_millis(600);
-        limits.write = Duration::from_millis(600);
+        limits.head = Duration::from_secs(2);
+        limits.idle = Duration::from_millis(2500);
+        limits.body = Duration::from_secs(2);
+        limits.write = Duration::from_secs(2);
         limits.body_bytes = 1 << 20;
-        Plan { config, limits, guarded: false }
+        Plan { config, limits, guarded: false, host: "127.0.0.1" }
     }
 }
 
 impl House {
-    pub fn open() -> House {
+    pub(crate) fn open() -> House {
         House::with(Plan::default())
     }
 
-    pub fn with(plan: Plan) -> House {
+    pub(crate) fn with(plan: Plan) -> House {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -77,29 +79,30 @@ impl House {
         let seen = Seen::default();
         let mut router = routes(seen.clone());
         if plan.guarded {
-            router = Guard::new(&plan.config, &policy, &counters).unwrap().protect(router);
+            let guard = Guard::new(&plan.config, &policy, &counters).unwrap();
+            router = guard.protect(router.merge(login(guard.clone())));
         }
         let server = Server::new(&plan.config, plan.limits, true, &tasks, &counters).unwrap();
-        let bound = runtime.block_on(server.listen("http", "127.0.0.1", 0, router)).unwrap();
+        let bound = runtime.block_on(server.listen("http", plan.host, 0, router)).unwrap();
         drop(entered);
         House { at: bound[0], counters, policy, tasks, seen, runtime }
     }
 
     /// Waits until the reason was counted `times`.
-    pub fn wait_for(&self, reason: Reason, times: u64) {
+    pub(crate) fn wait_for(&self, reason: Reason, times: u64) {
         let what = format!("{} x {}", reason.word(), times);
         wait(&what, || self.counters.count(reason) >= times);
         assert_eq!(self.counters.count(reason), times, "{what}");
     }
 
     /// Waits until nobody is connected any more.
-    pub fn wait_empty(&self) {
+    pub(crate) fn wait_empty(&self) {
         wait("no open connections", || self.counters.open() == 0);
     }
 }
 
 /// Waits for a condition, at most 20 s.
-pub fn wait(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) fn wait(what: &str, mut condition: impl FnMut() -> bool) {
     let until = Instant::now() + Duration::from_secs(20);
     while !condition() {
         assert!(Instant::now() < until, "waited 20 s for: {what}");
@@ -109,7 +112,7 @@ pub fn wait(what: &str, mut condition: impl FnMut() -> bool) {
 }
 
 /// A policy that knows [`TOKEN`].
-pub async fn policy(tasks: &Tasks) -> Policy {
+pub(crate) async fn policy(tasks: &Tasks) -> Policy {
     let config = policy::Config {
         auth_token: hearth::config::Secret::new(TOKEN),
         ..policy::Config::default()
@@ -117,16 +120,15 @@ pub async fn policy(tasks: &Tasks) -> Policy {
     Policy::start(&config, &Store::memory(), &Events::new(), tasks, None).await.unwrap()
 }
 
-pub fn routes(seen: Seen) -> Router {
+pub(crate) fn routes(seen: Seen) -> Router {
     Router::new()
         .route("/", get(|| async { "house" }))
         .route("/health", get(|| async { "ok" }))
-        .route("/login", post(|| async { hearth::error::Error::unauthenticated("wrong") }))
         .route("/who", get(who).post(who))
         .route("/count", post(|body: Bytes| async move { body.len().to_string() }))
         .route("/ignore", post(|| async { "ignored" }))
         .route("/panic", get(panics))
-        .route("/big", get(|| async { vec![b'x'; 64 << 20] }))
+        .route("/big", get(big))
         .route(
             "/wait",
             get(|State(seen): State<Seen>| async move {
@@ -145,6 +147,14 @@ pub fn routes(seen: Seen) -> Router {
         .with_state(seen)
 }
 
+/// A login form that takes the bare token.
+fn login(guard: Guard) -> Router {
+    let take = |State(guard): State<Guard>, Extension(client): Extension<Client>, token: String| async move {
+        guard.try_token(&client, &token, Via::Page).map(|caller| caller.name.to_string())
+    };
+    Router::new().route("/login", post(take)).with_state(guard)
+}
+
 async fn who(caller: Option<Extension<Caller>>) -> String {
     caller.map_or("nobody".into(), |Extension(c)| format!("{} by {}", c.name, c.via.word()))
 }
@@ -152,6 +162,13 @@ async fn who(caller: Option<Extension<Caller>>) -> String {
 #[allow(clippy::panic, reason = "this route is there to panic")]
 async fn panics() -> &'static str {
     panic!("a route that fails")
+}
+
+/// 64 MiB that need no memory.
+async fn big() -> Body {
+    let piece = Bytes::from_static(&[b'x'; 64 * 1024]);
+    let pieces = std::iter::repeat_n(piece, 1024).map(Ok::<_, std::io::Error>);
+    Body::from_stream(futures_util::stream::iter(pieces))
 }
 
 async fn stream() -> Body {

@@ -1,40 +1,40 @@
 //! A client that sends any bytes at all and looks closely at what comes back.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 /// Nothing here takes this long unless it hangs.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-pub struct Raw {
+pub(crate) struct Raw {
     stream: TcpStream,
     got: Vec<u8>,
 }
 
 /// One answer, read to the end of its body.
 #[derive(Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     pub status: u16,
     pub head: String,
     pub body: Vec<u8>,
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().skip(1).find_map(|line| {
             let (n, value) = line.split_once(':')?;
             n.eq_ignore_ascii_case(name).then(|| value.trim())
         })
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 }
 
 impl Raw {
-    pub fn connect(at: SocketAddr) -> Raw {
+    pub(crate) fn connect(at: SocketAddr) -> Raw {
         let stream = TcpStream::connect(at).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
@@ -43,13 +43,13 @@ impl Raw {
     }
 
     /// Sends; the server may have hung up meanwhile.
-    pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Raw {
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Raw {
         let _ = self.stream.write_all(bytes.as_ref());
         self
     }
 
     /// Sends as many of `pieces` as the server takes; returns how many bytes those were.
-    pub fn flood(&mut self, piece: &[u8], times: usize) -> usize {
+    pub(crate) fn flood(&mut self, piece: &[u8], times: usize) -> usize {
         for n in 0..times {
             if self.stream.write_all(piece).is_err() {
                 return n * piece.len();
@@ -58,17 +58,17 @@ impl Raw {
         times * piece.len()
     }
 
-    pub fn get(&mut self, path: &str) -> Answer {
+    pub(crate) fn get(&mut self, path: &str) -> Answer {
         self.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")).answer()
     }
 
     /// Reads one answer.
-    pub fn answer(&mut self) -> Answer {
+    pub(crate) fn answer(&mut self) -> Answer {
         self.try_answer().expect("an answer before the connection ends")
     }
 
     /// Reads one answer; `None` when the connection ends before its head does.
-    pub fn try_answer(&mut self) -> Option<Answer> {
+    pub(crate) fn try_answer(&mut self) -> Option<Answer> {
         let end = loop {
             if let Some(end) = self.got.windows(4).position(|w| w == b"\r\n\r\n") {
                 break end;
@@ -97,7 +97,7 @@ impl Raw {
     }
 
     /// Reads one chunk.
-    pub fn chunk(&mut self) -> Vec<u8> {
+    pub(crate) fn chunk(&mut self) -> Vec<u8> {
         let end = loop {
             if let Some(end) = self.got.windows(2).position(|w| w == b"\r\n") {
                 break end;
@@ -115,13 +115,13 @@ impl Raw {
     }
 
     /// Reads until the server ends the connection, and returns how long that took and what came.
-    pub fn until_end(&mut self) -> (Duration, Vec<u8>) {
+    pub(crate) fn until_end(&mut self) -> (Duration, Vec<u8>) {
         let began = Instant::now();
         while self.read() > 0 {}
         (began.elapsed(), std::mem::take(&mut self.got))
     }
 
-    pub fn is_ended(&mut self) -> bool {
+    pub(crate) fn is_ended(&mut self) -> bool {
         self.stream.set_nonblocking(true).unwrap();
         let mut byte = [0];
         let ended = match self.stream.peek(&mut byte) {
@@ -132,12 +132,8 @@ impl Raw {
         ended
     }
 
-    pub fn hang_up(&mut self) {
-        let _ = self.stream.shutdown(Shutdown::Write);
-    }
-
     /// Hangs up the rude way: the server's side gets a reset.
-    pub fn reset(self) {
+    pub(crate) fn reset(self) {
         nix::sys::socket::setsockopt(
             &self.stream,
             nix::sys::socket::sockopt::Linger,

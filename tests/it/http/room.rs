@@ -2,7 +2,9 @@
 
 use crate::http::house::{House, Plan, wait};
 use crate::http::raw::Raw;
-use hearth::http::Reason;
+use hearth::error::Kind;
+use hearth::http::serve::{Limits, Server};
+use hearth::http::{Config, Reason, Router};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -111,4 +113,23 @@ fn shutdown_does_not_wait_for_streams() {
     house.runtime.block_on(house.tasks.stop());
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     stream.until_end();
+}
+
+#[test]
+fn nothing_listens_beyond_this_machine_without_a_token_unless_told_so() {
+    let house = House::open();
+    let listen = |host: &'static str, has_tokens: bool, told: bool| {
+        let config = Config { listen_without_token: told, ..Config::default() };
+        let limits = Limits::new(&config);
+        let _entered = house.runtime.enter();
+        let server = Server::new(&config, limits, has_tokens, &house.tasks, &house.counters);
+        let server = server.unwrap();
+        let bound = house.runtime.block_on(server.listen("second", host, 0, Router::new()));
+        bound.map(|_| ()).map_err(|e| e.kind())
+    };
+    assert_eq!(listen("all", false, false), Err(Kind::Refused));
+    assert_eq!(listen("0.0.0.0", false, false), Err(Kind::Refused));
+    assert_eq!(listen("localhost", false, false), Ok(()));
+    assert_eq!(listen("all", true, false), Ok(()));
+    assert_eq!(listen("all", false, true), Ok(()));
 }

@@ -213,6 +213,29 @@ async fn the_newest_protocol_needs_no_session() {
 }
 
 #[tokio::test]
+async fn a_client_that_takes_anything_is_served() {
+    let bench = Bench::new().await;
+    let web = Web::new(&bench, Some(bench.reader().await));
+    let session = web.open("/mcp").await;
+    let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" }).to_string();
+    for (accept, want) in [(None, 200), (Some("*/*"), 200), (Some("text/html"), 406)] {
+        let mut request = Request::builder()
+            .method("POST")
+            .uri("/mcp")
+            .header("host", "127.0.0.1")
+            .header("content-type", "application/json")
+            .header("mcp-session-id", &session);
+        if let Some(accept) = accept {
+            request = request.header("accept", accept);
+        }
+        let mut request = request.body(Body::from(ping.clone())).unwrap();
+        request.extensions_mut().insert(web.caller.clone().unwrap());
+        let answer = web.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(answer.status(), want, "{accept:?}");
+    }
+}
+
+#[tokio::test]
 async fn at_the_cap_the_session_idle_longest_ends() {
     let bench = Bench::with(Config { sessions: 2, ..Config::default() }).await;
     let web = Web::new(&bench, Some(bench.reader().await));

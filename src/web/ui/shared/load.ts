@@ -10,14 +10,18 @@ export interface Loaded<T> {
   again: () => Promise<void>;
 }
 
-export function loader<T>(path: string, then?: (value: T) => void): Loaded<T> {
+/** Makes a loader of an address, or of what a function fetches. Nothing is fetched yet. */
+export function loader<T>(
+  source: string | (() => Promise<T>),
+  then?: (value: T) => void,
+): Loaded<T> {
   const value = signal<T | null>(null);
   const error = signal<string | null>(null);
   let running: Promise<void> | null = null;
   let behind = false;
   async function fetchOnce() {
     try {
-      const got = await get<T>(path);
+      const got = await (typeof source === "string" ? get<T>(source) : source());
       value.value = got;
       error.value = null;
       then?.(got);

@@ -129,13 +129,15 @@ export function App() {
   const first = useRef(true);
   useEffect(() => {
     document.title = title();
+  }, [name, pages.value]);
+  useEffect(() => {
     if (!first.current) {
       // A new page begins at its top, and screen readers follow.
       main.current?.focus({ preventScroll: true });
       scrollTo(0, 0);
     }
     first.current = false;
-  }, [name, pages.value]);
+  }, [name]);
   const error = state.error.value;
   return (
     <>

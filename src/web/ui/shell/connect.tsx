@@ -1,60 +1,21 @@
 // How an assistant gets in: a token, the address, and the text to paste into each client.
 import { useSignal } from "@preact/signals";
-import { Icon } from "../shared/icons";
-import { Chips, Head, tell } from "../shared/parts";
+import { Chips, Head } from "../shared/parts";
 import { text } from "../shared/text";
 import { clients, type Client } from "./clients";
+import { Copy, Snippet } from "./snippet";
+import { known } from "./state";
+import { Tokens } from "./tokens";
 
 const t = text.connect;
 
-/** Copies, also where the browser has no clipboard because the page came over plain HTTP. */
-async function copy(words: string): Promise<boolean> {
-  try {
-    await navigator.clipboard.writeText(words);
-    return true;
-  } catch {
-    const area = document.createElement("textarea");
-    area.value = words;
-    area.className = "unseen";
-    document.body.append(area);
-    area.select();
-    const done = document.execCommand("copy");
-    area.remove();
-    return done;
-  }
-}
-
-function Copy(props: { words: string; what: string }) {
-  const done = useSignal(false);
-  async function run() {
-    if (!(await copy(props.words))) return tell(t.copyFailed);
-    done.value = true;
-    setTimeout(() => (done.value = false), 2_000);
-  }
+/** How to make a token, for those who may not do it here. */
+function ByCommand() {
   return (
-    <button
-      class="button quiet"
-      type="button"
-      aria-label={`${t.copy}: ${props.what}`}
-      onClick={() => void run()}
-    >
-      <Icon name={done.value ? "check" : "copy"} />
-      <span aria-live="polite">{done.value ? t.copied : t.copy}</span>
-    </button>
-  );
-}
-
-function Snippet(props: { title: string; words: string }) {
-  return (
-    <div class="card snippet">
-      <div class="snippet-head">
-        <span class="small soft">{props.title}</span>
-        <Copy words={props.words} what={props.title} />
-      </div>
-      <pre tabIndex={0} aria-label={props.title}>
-        {props.words}
-      </pre>
-    </div>
+    <>
+      <p class="soft">{t.byCommand}</p>
+      <Snippet title={t.make} words="hearth token new my-assistant --level control" />
+    </>
   );
 }
 
@@ -63,8 +24,7 @@ export function Connect() {
   const chosen = useSignal<Client["key"]>(clients[0]?.key ?? "");
   const url = new URL("mcp", location.href.split("#")[0]).href;
   const client = clients.find((c) => c.key === chosen.value) ?? clients[0];
-  const level = useSignal("control");
-  const command = `hearth token new my-assistant --level ${level.value}`;
+  const admin = known.value?.who.level === "admin";
   return (
     <>
       <Head title={t.title} lead={t.lead} />
@@ -72,14 +32,7 @@ export function Connect() {
         <li>
           <div class="body">
             <h2>{t.make}</h2>
-            <p class="soft">{t.makeBody}</p>
-            <Chips
-              label={t.make}
-              all={["read", "control", "admin"].map((key) => ({ key, name: t.makeOne(key) }))}
-              chosen={level.value}
-              choose={(key) => (level.value = key)}
-            />
-            <Snippet title={t.make} words={command} />
+            {admin ? <Tokens made={(secret) => (token.value = secret)} /> : <ByCommand />}
           </div>
         </li>
         <li>
@@ -101,8 +54,8 @@ export function Connect() {
               chosen={chosen.value}
               choose={(key) => (chosen.value = key)}
             />
-            <label>
-              <span class="small">{t.paste}</span>
+            <label class="labelled">
+              <span>{t.paste}</span>
               <input
                 class="field mono"
                 type="password"

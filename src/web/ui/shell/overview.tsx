@@ -7,7 +7,8 @@ import { known, type Service } from "./state";
 
 const t = text.overview;
 
-function ServiceCard({ of }: { of: Service }) {
+/** A service that needs to be looked at, with its reason. */
+function Troubled({ of }: { of: Service }) {
   return (
     <li class="card service">
       <span class={`dot ${of.state}`} />
@@ -23,29 +24,44 @@ function ServiceCard({ of }: { of: Service }) {
   );
 }
 
+/** What runs, in one line each: nobody needs to look at it. */
+function Fine({ all }: { all: Service[] }) {
+  return (
+    <ul class="card fine">
+      {all.map((s) => (
+        <li key={s.name} title={s.restarts ? t.restarts(s.restarts) : ""}>
+          <span class="dot up" />
+          <span class="name">{s.name}</span> <span class="unseen">{t.word.up}</span>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
 function Services() {
   const state = known.value;
   if (!state) return <Loading rows={3} />;
   const services = state.services;
-  const up = services.filter((s) => s.state === "up").length;
+  const up = services.filter((s) => s.state === "up");
+  const others = services.filter((s) => s.state !== "up");
   return (
     <section class="section" aria-labelledby="services">
       <div class="section-head">
         <h2 id="services">{t.services}</h2>
         <p class="small soft">
-          {t.count(up, services.length)} · {t.version(state.version)},{" "}
+          {t.count(up.length, services.length)} · {t.version(state.version)},{" "}
           {t.started(ago(state.started))}
         </p>
       </div>
-      {services.length === 0 ? (
-        <Empty title={t.none}>{t.noneBody}</Empty>
-      ) : (
+      {services.length === 0 && <Empty title={t.none}>{t.noneBody}</Empty>}
+      {others.length > 0 && (
         <ul class="services">
-          {services.map((s) => (
-            <ServiceCard key={s.name} of={s} />
+          {others.map((s) => (
+            <Troubled key={s.name} of={s} />
           ))}
         </ul>
       )}
+      {up.length > 0 && <Fine all={up} />}
     </section>
   );
 }

@@ -97,20 +97,18 @@ export class Hearth {
     return stdout + stderr;
   }
 
-  async entity(id) {
-    const { entities } = await this.ask(`api/home/entities?id=${id}`);
-    assert.equal(entities.length, 1, `${id} is not in the demo house`);
-    return entities[0];
+  entity(id) {
+    return this.ask(`api/home/entities/${encodeURIComponent(id)}`);
   }
 
-  async call(service, id, data = {}) {
-    const [domain] = service.split(".", 1);
-    return this.ask("api/home/call", { service: service.slice(domain.length + 1), domain, target: { entity_id: [id] }, data });
+  call(service, id, data = {}) {
+    return this.ask("api/home/call", { service, target: { entity_id: [id] }, data });
   }
 }
 
-export function launch() {
+export function launch(environment = {}) {
   return chromium.launch({
+    env: { ...process.env, ...environment },
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: [
       "--no-sandbox",

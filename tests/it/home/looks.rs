@@ -1,0 +1,154 @@
+//! Looking at a real house: overview, find, get, template.
+
+use super::raw::Raw;
+use super::rig::{ids, on_real, until};
+use hearth::error::Kind;
+use serde_json::{Value, json};
+
+fn size(value: &Value) -> usize {
+    value.to_string().len()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_overview_shows_rooms_and_problems() {
+    let rig = on_real().await;
+    let raw = Raw::on_real().await.ask(json!({"type": "get_config"})).await;
+    let got = rig.tool("home_overview", json!({})).await;
+    assert_eq!(got["version"], raw["version"]);
+    assert_eq!(got["name"], raw["location_name"]);
+    let ground = got["floors"]["Ground"].as_array().unwrap();
+    let kitchen = ground.iter().find(|area| area["id"] == "kitchen").unwrap();
+    assert!(kitchen["entities"].as_u64().unwrap() >= 1, "{kitchen}");
+    assert!(got["domains"]["light"]["all"].as_u64().unwrap() >= 6, "{}", got["domains"]);
+    let low = got["problems"]["low_battery"].as_array().unwrap();
+    assert!(low.iter().any(|b| b["id"] == "sensor.outside_temperature_battery"), "{low:?}");
+    assert!(got.get("stale_since").is_none());
+    assert!(got["note"].as_str().unwrap().contains("not instructions"));
+    assert!(size(&got) <= 8192, "{} bytes", size(&got));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn entities_are_found_by_words_and_by_place() {
+    let rig = on_real().await;
+    let find = async |args: Value| ids(&rig.tool("home_find", args).await);
+    assert_eq!(find(json!({"query": "kitchen lights"})).await[0], "light.kitchen_lights");
+    assert_eq!(find(json!({"query": "kichen lihgts"})).await[0], "light.kitchen_lights");
+    assert_eq!(find(json!({"query": "lock.front_door"})).await[0], "lock.front_door");
+    assert_eq!(find(json!({"query": "elephant"})).await, Vec::<String>::new());
+    // An area by its name and by its id, a floor by its name, a label by its name.
+    let kitchen = find(json!({"area": "Kitchen"})).await;
+    assert!(kitchen.contains(&"light.kitchen_lights".to_owned()), "{kitchen:?}");
+    assert_eq!(find(json!({"area": "kitchen"})).await, kitchen);
+    let ground = find(json!({"floor": "ground"})).await;
+    assert!(kitchen.iter().all(|id| ground.contains(id)) && ground.len() > kitchen.len());
+    let critical = find(json!({"label": "Critical"})).await;
+    assert!(!critical.is_empty());
+    assert_eq!(find(json!({"label": "critical"})).await, critical);
+    let locked = find(json!({"domain": "lock", "state": "locked"})).await;
+    assert!(locked.iter().all(|id| id.starts_with("lock.")) && !locked.is_empty());
+    let warm = rig
+        .tool(
+            "home_find",
+            json!({"domain": "sensor", "state": ">15",
+        "query": "outside temperature", "fields": ["state", "unit", "device_class"]}),
+        )
+        .await;
+    assert_eq!(warm["entities"][0]["unit"], "°C", "{warm}");
+    assert_eq!(warm["entities"][0]["device_class"], "temperature");
+    let e = rig.try_tool("home_find", json!({"area": "attic"})).await.unwrap_err();
+    assert!(e.kind() == Kind::NotFound && e.what().contains("Kitchen"), "{e}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cursor_leads_through_the_whole_house_in_small_answers() {
+    let rig = on_real().await;
+    let fields = json!(["name", "state", "area", "device", "last_changed", "attributes"]);
+    let (mut seen, mut cursor, mut pages) = (Vec::new(), json!(""), 0);
+    loop {
+        let args = json!({"fields": fields, "cursor": cursor});
+        let page = rig.tool("home_find", args).await;
+        assert!(size(&page) <= 8192, "{} bytes", size(&page));
+        seen.extend(ids(&page));
+        pages += 1;
+        match page.get("next") {
+            Some(next) => cursor = next.clone(),
+            None => {
+                assert_eq!(page["total"], seen.len());
+                break;
+            }
+        }
+    }
+    assert!(pages > 3, "{pages}");
+    let mut sorted = seen.clone();
+    sorted.sort_unstable();
+    sorted.dedup();
+    assert_eq!(seen, sorted);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_entity_is_read_with_its_place_and_time() {
+    let rig = on_real().await;
+    let got = rig.tool("home_get", json!({"entity_ids": "light.kitchen_lights, light.nope"})).await;
+    let light = &got["entities"][0];
+    assert_eq!((&light["area"], &light["floor"]), (&json!("Kitchen"), &json!("Ground")));
+    assert_eq!(light["name"], "Kitchen Lights");
+    assert!(light["attributes"]["supported_color_modes"].is_array(), "{light}");
+    let changed = light["last_changed"].as_str().unwrap();
+    assert!(changed.ends_with("+00:00") && changed.len() == 25, "{changed}");
+    assert_eq!(got["missing"], json!(["light.nope"]));
+    let few = json!({"entity_ids": ["weather.demo_weather_south"], "attributes": ["temperature"]});
+    let few = rig.tool("home_get", few).await;
+    let attributes = few["entities"][0]["attributes"].as_object().unwrap();
+    assert_eq!(attributes.keys().collect::<Vec<_>>(), ["temperature"]);
+    let e = rig.try_tool("home_get", json!({"entity_ids": ["light.nope"]})).await.unwrap_err();
+    assert_eq!(e.kind(), Kind::NotFound);
+    let e = rig.try_tool("home_get", json!({"entity_ids": ["a.b"], "house": "cabin"})).await;
+    assert!(e.unwrap_err().what().contains("there is: home"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_of_the_registries_is_seen() {
+    let rig = on_real().await;
+    let mut raw = Raw::on_real().await;
+    let label = "hearth_seen_by_a_test";
+    let made = json!({"type": "config/label_registry/create", "name": "Hearth seen by a test"});
+    let made = raw.try_ask(made).await;
+    assert!(made["success"] == true || made["error"]["message"].is_string(), "{made}");
+    let put = |labels: Value| {
+        json!({"type": "config/entity_registry/update",
+        "entity_id": "fan.ceiling_fan", "labels": labels})
+    };
+    raw.ask(put(json!([label]))).await;
+    until("the label is on the fan", async || {
+        let found = rig.try_tool("home_find", json!({"label": "Hearth seen by a test"})).await;
+        found.is_ok_and(|found| ids(&found) == ["fan.ceiling_fan"])
+    })
+    .await;
+    raw.ask(put(json!([]))).await;
+    raw.ask(json!({"type": "config/label_registry/delete", "label_id": label})).await;
+    until("the label is gone", async || {
+        rig.try_tool("home_find", json!({"label": label})).await.is_err()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn templates_are_rendered_within_limits() {
+    let rig = on_real().await;
+    let render = async |text: &str| rig.try_tool("home_template", json!({"template": text})).await;
+    let ok = render("{{ states('lock.front_door') ~ '!' }}\n{{ 1 + 1 }}").await.unwrap();
+    let state = Raw::on_real().await.state("lock.front_door").await;
+    assert_eq!(ok["result"], format!("{state}!\n2"));
+    assert_eq!(render("{{ [1, 2] }}").await.unwrap()["result"], json!([1, 2]));
+    let e = render("{{ 1 / 0 }}").await.unwrap_err();
+    assert!(e.kind() == Kind::Invalid && e.what().contains("ZeroDivisionError"), "{e}");
+    assert_eq!(render("{{ foo( }}").await.unwrap_err().kind(), Kind::Invalid);
+    let long = render("{% for i in range(3000) %}long text {% endfor %}").await.unwrap();
+    assert!(size(&long) <= 8192 && long["cut"] == true, "{} bytes", size(&long));
+    let slow = "{% for i in range(9999) %}{% for j in range(9999) %}{% set x = i * j %}\
+                {% endfor %}{% endfor %}";
+    let e = rig.try_tool("home_template", json!({"template": slow, "seconds": 1})).await;
+    assert!(matches!(e.unwrap_err().kind(), Kind::Timeout | Kind::Conflict | Kind::Invalid));
+    // What a slow one leaves behind does not stop the next.
+    assert_eq!(render("{{ 3 }}").await.unwrap()["result"], 3);
+}

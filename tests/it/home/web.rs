@@ -1,0 +1,68 @@
+//! The routes of the house: the same answers and the same checks as the tools.
+
+use super::rig::{Rig, on_real};
+use hearth::home;
+use hearth::http::{Body, Extension, Request, Router, StatusCode, header, to_bytes};
+use hearth::policy::{Caller, EntityScope, Level};
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+async fn ask(rig: &Rig, who: &Caller, method: &str, path: &str, body: Value) -> (u16, Value) {
+    let router: Router = home::routes(&rig.home).layer(Extension(who.clone()));
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from(body.to_string()))
+        .unwrap();
+    let answer = router.oneshot(request).await.unwrap();
+    let status: StatusCode = answer.status();
+    let bytes = to_bytes(answer.into_body(), 4 << 20).await.unwrap();
+    (status.as_u16(), serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_routes_answer_as_the_tools_do() {
+    let rig = on_real().await;
+    let get = async |path: &str| ask(&rig, &rig.caller, "GET", path, Value::Null).await;
+    let (status, houses) = get("/api/home/houses").await;
+    assert_eq!(status, 200);
+    let house = &houses["houses"][0];
+    assert_eq!((&house["name"], &house["connected"]), (&json!("home"), &json!(true)));
+    assert!(house["areas"].as_array().unwrap().iter().any(|area| area["name"] == "Kitchen"));
+    let (_, locks) = get("/api/home/entities?domain=lock").await;
+    assert_eq!(locks["entities"].as_array().unwrap().len(), 4);
+    let (_, first) = get("/api/home/entities?limit=3").await;
+    let next = first["next"].as_str().unwrap();
+    let (_, second) = get(&format!("/api/home/entities?limit=3&cursor={next}")).await;
+    assert!(first["entities"][2]["id"].as_str() < second["entities"][0]["id"].as_str());
+    let (status, lock) = get("/api/home/entities/lock.front_door").await;
+    assert_eq!((status, &lock["id"]), (200, &json!("lock.front_door")));
+    assert_eq!(get("/api/home/entities/lock.nope").await.0, 404);
+    assert_eq!(get("/api/home/entities?area=attic").await.0, 404);
+    assert_eq!(get("/api/home/entities?cursor=7").await.0, 400);
+    assert_eq!(get("/api/home/entities?house=cabin").await.0, 404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_over_http_passes_the_same_checks() {
+    let rig = on_real().await;
+    let post =
+        async |who: &Caller, body: Value| ask(&rig, who, "POST", "/api/home/call", body).await;
+    let call = |service: &str, id: &str| json!({"house": "home", "service": service, "target": {"entity_id": [id]}});
+    let id = "remote.remote_one";
+    let was = rig.state(id).await;
+    let (status, done) = post(&rig.caller, call("remote.toggle", id)).await;
+    assert_eq!((status, &done["entities"][0]["result"]), (200, &json!("verified")), "{done}");
+    post(&rig.caller, call(&format!("remote.turn_{was}"), id)).await;
+    assert_eq!(rig.state(id).await, was);
+    let (status, e) = post(&rig.caller, call("lock.unlock", "lock.front_door")).await;
+    assert_eq!((status, &e["error"]["code"]), (409, &json!("conflict")), "{e}");
+    let reader = rig.token("reader", Level::Read, EntityScope::default()).await;
+    assert_eq!(post(&reader, call("remote.toggle", id)).await.0, 403);
+    let scope = EntityScope { areas: vec!["kitchen".into()], ..EntityScope::default() };
+    let cook = rig.token("cook", Level::Control, scope).await;
+    assert_eq!(post(&cook, call("remote.toggle", id)).await.0, 404);
+    assert_eq!(post(&rig.caller, json!({"service": "light.turn_on", "x": 1})).await.0, 400);
+    assert_eq!(post(&rig.caller, json!({"service": 7})).await.0, 400);
+}
