@@ -29,14 +29,7 @@ const COMMANDS: &[(&str, &[Key])] = &[
     ("get_states", PLAIN),
     ("get_services", PLAIN),
     ("auth/current_user", PLAIN),
-    (
-        "subscribe_entities",
-        &[
-            ("entity_ids", Hold::Texts, false),
-            ("include", Hold::Map, false),
-            ("exclude", Hold::Map, false),
-        ],
-    ),
+    ("subscribe_entities", &[("entity_ids", Hold::Texts, false)]),
     ("subscribe_events", &[("event_type", Hold::Text, false)]),
     ("unsubscribe_events", &[("subscription", Hold::Int, true)]),
     ("fire_event", &[("event_type", Hold::Text, true), ("event_data", Hold::Map, false)]),

@@ -100,7 +100,7 @@ impl Session {
             "get_states" => wire::states(house.all()),
             "get_services" => wire::json(&action::services()),
             "auth/current_user" => wire::json(&wire::user()),
-            "homeassistant/expose_entity/list" => wire::json(&registry::exposed(house)),
+            "homeassistant/expose_entity/list" => registry::exposed(house),
             "config/entity_registry/list_for_display" => registry::list_for_display(house),
             "subscribe_events" => {
                 self.subscribe(id, Subscription::Events(text("event_type")))?;
@@ -151,8 +151,12 @@ impl Session {
         message: &Map<String, Value>,
         house: &House,
     ) -> Result<Vec<String>, Refusal> {
-        let ids = message.get("entity_ids").and_then(Value::as_array).map(|list| {
-            list.iter().filter_map(Value::as_str).map(str::to_owned).collect::<BTreeSet<_>>()
+        let ids = message.get("entity_ids").map(|ids| match ids {
+            Value::String(id) => BTreeSet::from([id.clone()]),
+            ids => {
+                let list = ids.as_array().into_iter().flatten();
+                list.filter_map(Value::as_str).map(str::to_owned).collect()
+            }
         });
         let first = match &ids {
             Some(ids) => wire::all(ids.iter().filter_map(|id| house.get(id))),
