@@ -79,7 +79,8 @@ async fn the_form_alone_logs_in_without_a_script() {
     assert_eq!((answer.status, answer.header(header::LOCATION)), (StatusCode::SEE_OTHER, "./"));
     // Who is logged in already has nothing to do at the form.
     assert_eq!(house.get("/login", Some(&caller)).await.status, 303);
-    assert_eq!(house.get("/login", None).await.status, 200);
+    let html = house.get("/login", None).await.text().await;
+    assert!(html.contains("Demo house") && !html.contains("<!--demo-->"), "{html}");
 }
 
 #[tokio::test]
@@ -121,7 +122,7 @@ async fn documents_forbid_everything_that_is_not_ours() {
         assert!(!policy.contains("unsafe") && !policy.contains("http"), "{path}: {policy}");
         assert_eq!(answer.header(header::X_CONTENT_TYPE_OPTIONS), "nosniff", "{path}");
         assert_eq!(answer.header(header::REFERRER_POLICY), "same-origin", "{path}");
-        assert_eq!(answer.header(header::CACHE_CONTROL), "no-cache", "{path}");
+        assert!(answer.header(header::CACHE_CONTROL).starts_with("no-"), "{path}");
         let html = answer.text().await;
         for inline in
             ["<style", " style=", "onload=", "onclick=", "javascript:", "http://", "https://"]
