@@ -20,7 +20,39 @@ pub(crate) fn of<T: JsonSchema>() -> Schema {
     };
     map.remove("title");
     map.remove("description");
-    Arc::new(map)
+    let mut schema = Value::Object(map);
+    quieten(&mut schema);
+    match schema {
+        Value::Object(map) => Arc::new(map),
+        _ => Schema::default(),
+    }
+}
+
+/// Takes out what says nothing to a model: defaults that are empty, and the width of numbers.
+fn quieten(schema: &mut Value) {
+    let is_empty = |value: &Value| match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        _ => false,
+    };
+    match schema {
+        Value::Object(fields) => {
+            // Among properties, `default` and `format` are names that somebody gave.
+            let is_schema = fields.contains_key("type") || fields.contains_key("anyOf");
+            if is_schema && fields.get("default").is_some_and(is_empty) {
+                fields.shift_remove("default");
+            }
+            let width = |format: &Value| format.as_str().is_some_and(|f| f.contains("int"));
+            if is_schema && fields.get("format").is_some_and(width) {
+                fields.shift_remove("format");
+            }
+            fields.values_mut().for_each(quieten);
+        }
+        Value::Array(items) => items.iter_mut().for_each(quieten),
+        _ => {}
+    }
 }
 
 /// Adds the argument `confirm`.
@@ -47,4 +79,35 @@ pub(crate) fn open_to_errors(schema: Schema) -> Schema {
         }
     }
     Arc::new(map)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(serde::Deserialize, JsonSchema)]
+    #[serde(default)]
+    #[allow(dead_code, reason = "only its schema is looked at")]
+    struct Args {
+        /// What it is.
+        name: String,
+        count: u64,
+        default: Option<bool>,
+    }
+
+    impl Default for Args {
+        fn default() -> Args {
+            Args { name: String::new(), count: 7, default: None }
+        }
+    }
+
+    #[test]
+    fn a_schema_says_only_what_helps() {
+        let want = json!({"type": "object", "properties": {
+            "name": {"type": "string", "description": "What it is."},
+            "count": {"type": "integer", "minimum": 0, "default": 7},
+            "default": {"type": ["boolean", "null"]},
+        }});
+        assert_eq!(Value::Object((*of::<Args>()).clone()), want);
+    }
 }

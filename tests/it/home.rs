@@ -4,7 +4,7 @@
 //! sets it. Every test puts back what it changed.
 
 mod bad_days;
-mod bench;
+pub mod bench;
 mod calls;
 mod fake;
 mod looks;
@@ -16,5 +16,3 @@ mod scopes;
 mod shelf;
 mod waits;
 mod web;
-
-pub use bench::{Spread, notices_over};

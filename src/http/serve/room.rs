@@ -11,6 +11,9 @@ use tokio_util::sync::CancellationToken;
 /// A client that left its answer unread this long counts as idle.
 const STALLED: u64 = 1_000;
 
+/// So many connections are closed at once when the system runs short.
+const AT_ONCE: usize = 8;
+
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -117,9 +120,10 @@ impl Room {
         Some(Seat { id, state, seats: self.seats.clone(), counters: self.counters.clone() })
     }
 
-    /// Closes the connection that was idle longest; `false` when none is idle.
+    /// Closes the few connections that were idle longest; `false` when none is idle.
     pub(super) fn make_room(&self) -> bool {
-        self.evict(&mut lock(&self.seats), |_| true)
+        let mut seats = lock(&self.seats);
+        (0..AT_ONCE).filter(|_| self.evict(&mut seats, |_| true)).count() > 0
     }
 
     fn evict(&self, seats: &mut Seats, among: impl Fn(&State) -> bool) -> bool {

@@ -4,8 +4,8 @@
 use super::raw::Raw;
 use super::rig::on_real;
 use hearth::events::{Event, Next, Reader};
-use serde_json::{Value, json};
-use std::collections::HashMap;
+use serde_json::json;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Times from Home Assistant's event to Hearth's, in order.
@@ -42,30 +42,31 @@ pub async fn notices_over(count: usize) -> Spread {
         }
     };
     let theirs = async {
-        let mut seen = HashMap::new();
+        let mut seen: Vec<(Arc<str>, Instant)> = Vec::new();
         while seen.len() < count {
             let event = raw.event().await;
             let data = &event["event"]["data"];
             if data["entity_id"] == id {
-                seen.insert(key(&data["new_state"]["last_changed"]), Instant::now());
+                seen.push((data["new_state"]["state"].as_str().unwrap().into(), Instant::now()));
             }
         }
         seen
     };
     let (theirs, ours, ()) = tokio::join!(theirs, heard(&mut reader, id, count), drive);
     driver.call("input_number.set_value", id, json!({ "value": was })).await;
-    let mut times: Vec<Duration> = ours
-        .iter()
-        .map(|(changed, at)| {
-            let theirs = theirs.get(changed).unwrap_or_else(|| panic!("{changed} was made up"));
-            at.saturating_duration_since(*theirs)
+    // Both tell every change once and in order.
+    let pairs = theirs.iter().zip(&ours);
+    let mut times: Vec<Duration> = pairs
+        .map(|((theirs, first), (ours, then))| {
+            assert_eq!(theirs, ours);
+            then.saturating_duration_since(*first)
         })
         .collect();
     times.sort_unstable();
     Spread(times)
 }
 
-async fn heard(reader: &mut Reader, id: &str, count: usize) -> Vec<(i64, Instant)> {
+async fn heard(reader: &mut Reader, id: &str, count: usize) -> Vec<(Arc<str>, Instant)> {
     let mut seen = Vec::new();
     while seen.len() < count {
         match reader.next().await {
@@ -73,19 +74,13 @@ async fn heard(reader: &mut Reader, id: &str, count: usize) -> Vec<(i64, Instant
                 if let Event::Entity(change) = &stamped.event
                     && &*change.entity_id == id
                 {
-                    seen.push(((change.changed * 1000.0).round() as i64, Instant::now()));
+                    seen.push((change.state.clone().unwrap(), Instant::now()));
                 }
             }
             other => panic!("{other:?} after {} notices", seen.len()),
         }
     }
     seen
-}
-
-/// The moment of a change to the millisecond, by which both sockets name it.
-fn key(changed: &Value) -> i64 {
-    let stamp: jiff::Timestamp = changed.as_str().unwrap().parse().unwrap();
-    (stamp.as_microsecond() as f64 / 1000.0).round() as i64
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,7 +9,7 @@ use hearth::mcp::{self, Answer, Call, Toolbox};
 use hearth::policy::{self, Caller, EntityScope, Grant, Level, Policy, Via};
 use hearth::store::Store;
 use hearth::tasks::Tasks;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -154,10 +154,6 @@ pub fn result_of(answer: &Value, id: &str) -> String {
     let rows = answer["entities"].as_array().unwrap();
     let row = rows.iter().find(|row| row["id"] == id).unwrap_or_else(|| panic!("{id}: {answer}"));
     row["result"].as_str().unwrap().to_owned()
-}
-
-pub fn object(value: Value) -> Map<String, Value> {
-    value.as_object().cloned().unwrap()
 }
 
 pub fn shelf(rig: &Rig) -> Arc<dyn mcp::Resources> {

@@ -52,10 +52,10 @@ impl Default for Plan {
         let config = Config { mdns: false, ..Config::default() };
         let mut limits = Limits::new(&config);
         // Long enough for a busy machine, short enough to wait for.
-        limits.head = Duration::from_millis(600);
-        limits.idle = Duration::from_millis(1200);
-        limits.body = Duration::from_millis(600);
-        limits.write = Duration::from_millis(600);
+        limits.head = Duration::from_secs(2);
+        limits.idle = Duration::from_millis(2500);
+        limits.body = Duration::from_secs(2);
+        limits.write = Duration::from_secs(2);
         limits.body_bytes = 1 << 20;
         Plan { config, limits, guarded: false, host: "127.0.0.1" }
     }

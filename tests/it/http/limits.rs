@@ -67,7 +67,7 @@ fn a_slow_header_is_cut_off_with_a_408() {
     }
     assert_eq!(raw.answer().status, 408);
     assert!(raw.until_end().1.is_empty());
-    assert!(began.elapsed() >= Duration::from_millis(500), "{:?}", began.elapsed());
+    assert!(began.elapsed() >= Duration::from_millis(1900), "{:?}", began.elapsed());
     house.wait_for(Reason::SlowHead, 1);
     house.wait_empty();
 }
@@ -79,9 +79,9 @@ fn a_silent_connection_is_closed_when_its_time_is_over() {
     let mut kept = Raw::connect(house.at);
     assert_eq!(kept.get("/").status, 200);
     let (took, rest) = fresh.until_end();
-    assert!(took < Duration::from_secs(5) && rest.is_empty(), "{took:?}");
+    assert!(took < Duration::from_secs(8) && rest.is_empty(), "{took:?}");
     let (took, rest) = kept.until_end();
-    assert!(took < Duration::from_secs(5) && rest.is_empty(), "{took:?}");
+    assert!(took < Duration::from_secs(8) && rest.is_empty(), "{took:?}");
     // After a long answer, too: the engine does not look for the next request in the same way then.
     let mut streamed = Raw::connect(house.at);
     streamed.send("GET /big HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -166,7 +166,7 @@ fn a_body_that_nobody_wants_is_not_waited_for() {
     raw.send("POST /ignore HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\npart");
     assert_eq!(raw.answer().text(), "ignored");
     let (took, rest) = raw.until_end();
-    assert!(took < Duration::from_secs(5) && rest.is_empty());
+    assert!(took < Duration::from_secs(8) && rest.is_empty());
     house.wait_empty();
 }
 

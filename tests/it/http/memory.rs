@@ -47,7 +47,7 @@ fn running_out_of_descriptors_is_survived() {
     for _ in 0..3 {
         let began = Instant::now();
         assert_eq!(Raw::connect(at).get("/").status, 200);
-        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     }
     drop(idle);
     drop(child.stdin.take());

@@ -4,24 +4,20 @@
 //! daemon thread and its sockets only exist once something is announced or looked up. What devices
 //! say about themselves is cut short and cleaned before anybody sees it.
 
+mod announce;
+
 use crate::error::Error;
-use crate::tasks::{Tasks, Whose};
-use mdns_sd::{
-    DaemonEvent, HostnameResolutionEvent, IfKind, ServiceDaemon, ServiceEvent, ServiceInfo,
-};
+use crate::tasks::Tasks;
+use mdns_sd::{HostnameResolutionEvent, IfKind, ServiceDaemon, ServiceEvent};
+use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
-use tokio_util::sync::CancellationToken;
 
 /// The service type of Home Assistant.
 pub const HOME_ASSISTANT: &str = "_home-assistant._tcp.local.";
 /// How long a lookup waits for an answer when the caller does not say.
 pub const WAIT: Duration = Duration::from_secs(3);
-/// Pause after an announcement failed.
-const AGAIN: Duration = Duration::from_secs(60);
-/// What Hearth is announced as.
-const OURS: &str = "_http._tcp.local.";
 /// Answers to one search, properties of an answer, characters of a text.
 const FOUND_MAX: usize = 32;
 const PROPERTIES_MAX: usize = 32;
@@ -36,7 +32,11 @@ pub struct Mdns {
 struct Shared {
     tasks: Tasks,
     daemon: Mutex<Option<ServiceDaemon>>,
+    /// Who is looked up just now: the daemon serves one question per name, the latest.
+    turns: Mutex<HashMap<String, Weak<Turn>>>,
 }
+
+type Turn = tokio::sync::Mutex<()>;
 
 /// A service that a device on the network announces. The texts are the device's own: data, no more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,78 +62,8 @@ pub fn is_local(host: &str) -> bool {
 impl Mdns {
     /// Makes the handle; nothing is sent yet.
     pub fn new(tasks: &Tasks) -> Mdns {
-        Mdns { shared: Arc::new(Shared { tasks: tasks.clone(), daemon: Mutex::new(None) }) }
-    }
-
-    /// Announces `<name>.local` and the page at `port` until shutdown. When the name is taken,
-    /// another is chosen and `renamed` is called with it, for example `hearth-2.local`.
-    ///
-    /// # Errors
-    /// Invalid for a name that cannot stand in an address.
-    pub fn announce<R>(&self, name: &str, port: u16, renamed: R) -> Result<(), Error>
-    where
-        R: Fn(&str) + Send + Sync + 'static,
-    {
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
-        if name.is_empty() || name.len() > 63 || !name.bytes().all(plain) {
-            return Err(Error::invalid(format!(
-                "http.mdns_name is '{name}', but must be up to 63 letters, digits and '-'"
-            )));
-        }
-        let (mdns, name, renamed) = (self.clone(), name.to_ascii_lowercase(), Arc::new(renamed));
-        self.shared.tasks.spawn("mdns", move |stop| {
-            let (mdns, name, renamed) = (mdns.clone(), name.clone(), renamed.clone());
-            async move {
-                // Without multicast Hearth works as before, only by its address: no reason to be
-                // unhealthy.
-                mdns.shared.tasks.status("mdns", Whose::Own).up();
-                while let Err(e) = mdns.announce_once(&name, port, &*renamed, &stop).await {
-                    log::warn!("'{name}.local' is not announced: {e}; trying again in a minute");
-                    tokio::select! {
-                        () = tokio::time::sleep(AGAIN) => {}
-                        () = stop.cancelled() => break,
-                    }
-                }
-                Ok(())
-            }
-        });
-        Ok(())
-    }
-
-    /// Announces until `stop`.
-    async fn announce_once(
-        &self,
-        name: &str,
-        port: u16,
-        renamed: &(dyn Fn(&str) + Send + Sync),
-        stop: &CancellationToken,
-    ) -> Result<(), Error> {
-        let daemon = self.daemon()?;
-        let events = daemon.monitor().map_err(failed)?;
-        let host = format!("{name}.local.");
-        let properties: &[(&str, &str)] = &[("path", "/")];
-        let info = ServiceInfo::new(OURS, "Hearth", &host, "", port, properties);
-        let info = info.map_err(failed)?.enable_addr_auto();
-        let full = info.get_fullname().to_owned();
-        daemon.register(info).map_err(failed)?;
-        loop {
-            let event = tokio::select! {
-                event = events.recv_async() => event,
-                () = stop.cancelled() => break,
-            };
-            match event {
-                Ok(DaemonEvent::NameChange(change)) if change.original == host => {
-                    let new = change.new_name.trim_end_matches('.');
-                    log::info!("'{name}.local' is taken here; Hearth is '{new}'");
-                    renamed(new);
-                }
-                Ok(DaemonEvent::Error(e)) => log::debug!("mDNS: {e}"),
-                Ok(_) => {}
-                Err(_) => return Err(Error::broken("the mDNS daemon ended")),
-            }
-        }
-        self.leave(&daemon, &full).await;
-        Ok(())
+        let (tasks, daemon, turns) = (tasks.clone(), Mutex::default(), Mutex::default());
+        Mdns { shared: Arc::new(Shared { tasks, daemon, turns }) }
     }
 
     /// Returns the addresses of a `.local` name, IPv4 first, as soon as somebody answers.
@@ -145,7 +75,7 @@ impl Mdns {
         self.shared.tasks.blocking(move || mdns.resolve_now(&host, wait)).await?
     }
 
-    /// The same for code that may block.
+    /// The same for code that may block; must not be called on a thread of the runtime.
     ///
     /// # Errors
     /// As [`Mdns::resolve`].
@@ -154,7 +84,10 @@ impl Mdns {
         let daemon = self.daemon()?;
         let asked = format!("{host}.");
         let until = Instant::now() + wait;
-        let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        let turn = self.turn(&host);
+        let _turn = turn.blocking_lock();
+        let left = until.saturating_duration_since(Instant::now());
+        let millis = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
         let events = daemon.resolve_hostname(&asked, Some(millis)).map_err(failed)?;
         let mut addresses = Vec::new();
         while let Ok(event) = events.recv_deadline(until) {
@@ -185,6 +118,8 @@ impl Mdns {
     /// Broken when the system gives no socket; nobody answering is an empty list.
     pub async fn find(&self, service: &str, wait: Duration) -> Result<Vec<Found>, Error> {
         let daemon = self.daemon()?;
+        let turn = self.turn(service);
+        let _turn = turn.lock().await;
         let events = daemon.browse(service).map_err(failed)?;
         let mut all: Vec<Found> = Vec::new();
         let collect = async {
@@ -212,6 +147,18 @@ impl Mdns {
         Ok(all)
     }
 
+    /// Returns what to hold while `name` is looked up.
+    fn turn(&self, name: &str) -> Arc<Turn> {
+        let mut turns = self.shared.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.retain(|_, turn| turn.strong_count() > 0);
+        if let Some(turn) = turns.get(name).and_then(Weak::upgrade) {
+            return turn;
+        }
+        let turn = Arc::new(Turn::default());
+        turns.insert(name.to_owned(), Arc::downgrade(&turn));
+        turn
+    }
+
     fn daemon(&self) -> Result<ServiceDaemon, Error> {
         let mut slot = self.shared.daemon.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(daemon) = &*slot
@@ -226,20 +173,6 @@ impl Mdns {
         }
         *slot = Some(daemon.clone());
         Ok(daemon)
-    }
-
-    /// Tells the network that the name is gone, and ends the daemon.
-    async fn leave(&self, daemon: &ServiceDaemon, full: &str) {
-        let said = async {
-            if let Ok(done) = daemon.unregister(full) {
-                let _ = done.recv_async().await;
-            }
-            if let Ok(done) = daemon.shutdown() {
-                let _ = done.recv_async().await;
-            }
-        };
-        let _ = tokio::time::timeout(Duration::from_secs(1), said).await;
-        *self.shared.daemon.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
@@ -291,12 +224,5 @@ mod tests {
     fn what_devices_say_is_cut_and_cleaned() {
         assert_eq!(clean("a\u{1b}[31mb\n"), "a[31mb");
         assert_eq!(clean(&"x".repeat(1000)).len(), TEXT_MAX);
-    }
-
-    #[tokio::test]
-    async fn a_name_that_cannot_be_announced_is_said() {
-        let mdns = Mdns::new(&Tasks::new(crate::events::Events::new()));
-        let e = mdns.announce("my home", 1, |_| {}).unwrap_err();
-        assert!(e.to_string().contains("http.mdns_name is 'my home'"), "{e}");
     }
 }

@@ -1,0 +1,264 @@
+//! What a call would touch, and whether this caller may. Decides from the cache; calls nothing.
+
+use crate::error::Error;
+use crate::home::Home;
+use crate::home::confirm::{self, Rules};
+use crate::home::entities::Cache;
+use crate::home::house::House;
+use crate::home::select::{Target, domain, expand};
+use crate::home::text;
+use crate::policy::{Caller, Level, Outcome};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// At most so many entities in one call.
+const MOST_TOUCHED: usize = 500;
+
+/// A call as somebody wants it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Order {
+    /// `domain.name`.
+    pub(crate) service: String,
+    pub(crate) target: Target,
+    pub(crate) data: Map<String, Value>,
+    pub(crate) return_response: bool,
+}
+
+/// What a call would touch.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(super) service: String,
+    pub(super) data: Map<String, Value>,
+    pub(super) return_response: bool,
+    /// The entities, sorted.
+    pub(crate) touched: Vec<Arc<str>>,
+    /// What of it needs a confirmation; the service itself when no entity does.
+    pub(crate) risky: Vec<String>,
+}
+
+/// Finds out what an order would touch and whether `caller` may.
+///
+/// # Errors
+/// Invalid for a service or data of the wrong shape, NotFound for targets that are not there,
+/// Refused for what this caller may not.
+pub(crate) fn plan(
+    home: &Home,
+    house: &House,
+    caller: &Caller,
+    order: Order,
+) -> Result<Plan, Error> {
+    let result = plan_quietly(home, house, caller, order);
+    if let Err((service, e)) = &result
+        && e.kind() == crate::error::Kind::Refused
+    {
+        home.policy().record(caller, service, &house.name, Outcome::Denied, Some(e.what()));
+    }
+    result.map_err(|(_, e)| e)
+}
+
+fn plan_quietly(
+    home: &Home,
+    house: &House,
+    caller: &Caller,
+    order: Order,
+) -> Result<Plan, (String, Error)> {
+    let Order { service, mut target, mut data, return_response } = order;
+    let service = service.trim().to_lowercase();
+    let with = |e: Error| (service.clone(), e);
+    check_name(&service).map_err(with)?;
+    take_targets(&mut data, &mut target).map_err(with)?;
+    if home.config().read_only {
+        return Err(with(Error::refused("the houses are set to read-only (home.read_only)")));
+    }
+    if confirm::is_for_admins(&service) {
+        home.policy().check(caller, "home", Level::Admin).map_err(with)?;
+    }
+    let cache = house.known().map_err(with)?;
+    let sight = home.sight(caller);
+    let touched = expand(&cache, sight, &service, &target).map_err(with)?;
+    if touched.len() > MOST_TOUCHED {
+        let count = touched.len();
+        let e = format!("{service} would touch {count} entities, more than {MOST_TOUCHED}");
+        return Err(with(Error::limit(e)));
+    }
+    if touched.is_empty() && !target.is_empty() {
+        let e = format!("{service}: nothing in that target is something it acts on");
+        return Err(with(Error::not_found(e)));
+    }
+    let implied = implied(&cache, &service, &touched, &data);
+    let hidden = implied.iter().find(|id| sight.get(&cache, id).is_none());
+    if let Some(id) = hidden {
+        let e = format!("{service} would reach '{id}', which '{}' may not use", caller.name);
+        return Err(with(Error::refused(e)));
+    }
+    if touched.is_empty() && implied.is_empty() && !sight.is_open() {
+        let e = format!(
+            "'{}' may use chosen entities only, and {service} names none: give a target",
+            caller.name
+        );
+        return Err(with(Error::refused(e)));
+    }
+    let risky = risky(home, &cache, &service, &touched, &implied);
+    Ok(Plan { service, data, return_response, touched, risky })
+}
+
+fn check_name(service: &str) -> Result<(), Error> {
+    let word = |part: &str| {
+        let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        !part.is_empty() && part.len() <= 64 && part.chars().all(good)
+    };
+    match service.split_once('.') {
+        Some((own, name)) if word(own) && word(name) => Ok(()),
+        _ => Err(Error::invalid(format!(
+            "'{}' is no service; write it like light.turn_on",
+            text::clean(service, 60)
+        ))),
+    }
+}
+
+/// Moves targets that stand among the data, as older calls have them, to the target.
+fn take_targets(data: &mut Map<String, Value>, target: &mut Target) -> Result<(), Error> {
+    let lists = [
+        ("entity_id", &mut target.entities),
+        ("device_id", &mut target.devices),
+        ("area_id", &mut target.areas),
+        ("floor_id", &mut target.floors),
+        ("label_id", &mut target.labels),
+    ];
+    for (field, list) in lists {
+        match data.remove(field) {
+            None | Some(Value::Null) => {}
+            Some(Value::String(ids)) => {
+                list.extend(ids.split(',').map(|id| id.trim().to_owned()));
+            }
+            Some(Value::Array(ids)) if ids.iter().all(Value::is_string) => {
+                list.extend(ids.iter().filter_map(Value::as_str).map(str::to_owned));
+            }
+            Some(_) => {
+                return Err(Error::invalid(format!(
+                    "data.{field} must be a text or a list of texts"
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Entities that a call reaches without being aimed at them: members of groups and scenes, ids among
+/// the data, the script that a service is named after.
+fn implied(
+    cache: &Cache,
+    service: &str,
+    touched: &[Arc<str>],
+    data: &Map<String, Value>,
+) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for id in touched {
+        add_members(cache, id, &mut found, 0);
+    }
+    for (key, value) in data {
+        add_mentioned(cache, key, &mut found);
+        add_ids(cache, value, &mut found, 0);
+    }
+    if domain(service) == "script" {
+        add_mentioned(cache, service, &mut found);
+    }
+    found.retain(|id| !touched.iter().any(|touched| **touched == **id));
+    found
+}
+
+fn add_members(cache: &Cache, id: &str, found: &mut BTreeSet<String>, depth: usize) {
+    let Some(entity) = cache.get(id).filter(|_| depth < 8) else { return };
+    for member in entity.members() {
+        if cache.get(&member).is_some() && found.insert(member.clone()) {
+            add_members(cache, &member, found, depth + 1);
+        }
+    }
+}
+
+fn add_ids(cache: &Cache, value: &Value, found: &mut BTreeSet<String>, depth: usize) {
+    match value {
+        Value::String(text) => text.split(',').for_each(|id| add_mentioned(cache, id, found)),
+        Value::Array(items) if depth < 8 => {
+            items.iter().for_each(|item| add_ids(cache, item, found, depth + 1));
+        }
+        Value::Object(fields) if depth < 8 => {
+            for (key, field) in fields {
+                add_mentioned(cache, key, found);
+                add_ids(cache, field, found, depth + 1);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn add_mentioned(cache: &Cache, text: &str, found: &mut BTreeSet<String>) {
+    let id = text.trim();
+    if id.contains('.') && cache.get(id).is_some() && found.insert(id.to_owned()) {
+        add_members(cache, id, found, 0);
+    }
+}
+
+fn risky(
+    home: &Home,
+    cache: &Cache,
+    service: &str,
+    touched: &[Arc<str>],
+    implied: &BTreeSet<String>,
+) -> Vec<String> {
+    let rules = Rules::new(home.config());
+    let all = touched.iter().map(|id| &**id).chain(implied.iter().map(String::as_str));
+    let asks = |id: &&str| {
+        let class = cache.get(id).and_then(|entity| entity.attribute("device_class"));
+        rules.asks_for_entity(service, id, class.as_ref().and_then(Value::as_str))
+    };
+    let mut risky: Vec<String> = all.filter(asks).map(str::to_owned).collect();
+    let on_entities = touched.iter().any(|id| domain(id) == domain(service));
+    if risky.is_empty() && !on_entities && rules.asks(service) {
+        risky.push(service.to_owned());
+    }
+    risky
+}
+
+impl Plan {
+    /// What is confirmed: the risky entities, the house and the data, codes left out.
+    pub(super) fn confirmed_target(&self, house: &House) -> String {
+        let mut data = self.data.clone();
+        data.retain(|field, _| !is_secret(field));
+        let data = match data.is_empty() {
+            true => String::new(),
+            false => format!(" with {}", text::clean(&Value::Object(data).to_string(), 2000)),
+        };
+        format!("{} in the house '{}'{data}", self.risky.join(", "), house.name)
+    }
+
+    /// What it is aimed at, for the audit log.
+    pub(super) fn audit_target(&self, house: &House) -> String {
+        let ids: Vec<&str> = self.touched.iter().map(|id| &**id).collect();
+        match ids.is_empty() {
+            true => house.name.to_string(),
+            false => format!("{}: {}", house.name, ids.join(", ")),
+        }
+    }
+
+    /// What is sent to Home Assistant: the entities found here, whatever the target was.
+    pub(super) fn command(&self) -> Value {
+        let (own, name) = self.service.split_once('.').unwrap_or((&self.service, ""));
+        let mut command = json!({
+            "type": "call_service",
+            "domain": own,
+            "service": name,
+            "service_data": self.data,
+            "return_response": self.return_response,
+        });
+        if !self.touched.is_empty() {
+            command["target"] = json!({ "entity_id": self.touched });
+        }
+        command
+    }
+}
+
+fn is_secret(field: &str) -> bool {
+    ["code", "pin", "password", "token"].iter().any(|word| field.contains(word))
+}

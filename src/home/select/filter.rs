@@ -1,0 +1,168 @@
+//! What an entity must be like to be found.
+
+use crate::error::Error;
+use crate::home::entities::{Cache, Entity};
+use crate::home::select::{area, areas_of_floor, domain, label};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// What an entity must be like.
+#[derive(Debug, Default)]
+pub(crate) struct Filter {
+    domains: Vec<String>,
+    area: Option<Arc<str>>,
+    /// The areas of the floor that is asked for.
+    floor: Option<BTreeSet<Arc<str>>>,
+    label: Option<Arc<str>>,
+    state: Option<StateTest>,
+    changed_after: Option<f64>,
+}
+
+/// A filter as a caller writes it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) domain: Option<&'a str>,
+    pub(crate) area: Option<&'a str>,
+    pub(crate) floor: Option<&'a str>,
+    pub(crate) label: Option<&'a str>,
+    pub(crate) state: Option<&'a str>,
+    pub(crate) changed_within: Option<&'a str>,
+}
+
+impl Filter {
+    /// Reads what a caller wrote; `now` is seconds since 1970.
+    ///
+    /// # Errors
+    /// NotFound for an area, floor or label that is not there, Invalid for a time that is none.
+    pub(crate) fn read(cache: &Cache, wanted: Wanted<'_>, now: f64) -> Result<Filter, Error> {
+        let list = |text: &str| -> Vec<String> {
+            text.split(',')
+                .map(|item| item.trim().to_lowercase())
+                .filter(|d| !d.is_empty())
+                .collect()
+        };
+        let changed_after = match wanted.changed_within {
+            Some(text) => Some(now - seconds(text)?),
+            None => None,
+        };
+        Ok(Filter {
+            domains: wanted.domain.map(list).unwrap_or_default(),
+            area: wanted.area.map(|name| area(cache, name)).transpose()?,
+            floor: wanted.floor.map(|name| areas_of_floor(cache, name)).transpose()?,
+            label: wanted.label.map(|name| label(cache, name)).transpose()?,
+            state: wanted.state.map(StateTest::read),
+            changed_after,
+        })
+    }
+
+    /// Whether an entity is like that.
+    pub(crate) fn fits(&self, id: &str, entity: &Entity) -> bool {
+        self.fits_place(id, entity)
+            && self.state.as_ref().is_none_or(|test| test.fits(&entity.state))
+            && self.changed_after.is_none_or(|after| entity.changed >= after)
+    }
+
+    /// Whether an entity is where it should be, whatever its state.
+    pub(crate) fn fits_place(&self, id: &str, entity: &Entity) -> bool {
+        let in_domain = self.domains.is_empty() || self.domains.iter().any(|d| d == domain(id));
+        let in_area = self.area.is_none() || self.area == entity.area;
+        let on_floor = self
+            .floor
+            .as_ref()
+            .is_none_or(|areas| entity.area.as_ref().is_some_and(|area| areas.contains(area)));
+        let labelled = self.label.as_ref().is_none_or(|label| entity.labels.contains(label));
+        in_domain && in_area && on_floor && labelled
+    }
+
+    /// Whether a state is the one asked for.
+    pub(crate) fn fits_state(&self, state: &str) -> bool {
+        self.state.as_ref().is_none_or(|test| test.fits(state))
+    }
+
+    /// Whether a state is asked for at all.
+    pub(crate) fn wants_state(&self) -> bool {
+        self.state.is_some()
+    }
+}
+
+/// What a state must be: `on`, `on,open`, `!off`, `>20`, `<=5`.
+#[derive(Debug, PartialEq)]
+pub(crate) enum StateTest {
+    OneOf(Vec<String>),
+    NoneOf(Vec<String>),
+    Number(Compare, f64),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Compare {
+    Less,
+    AtMost,
+    More,
+    AtLeast,
+}
+
+impl StateTest {
+    /// Reads a test; what is no comparison is a list of states.
+    pub(crate) fn read(text: &str) -> StateTest {
+        let text = text.trim();
+        let forms = [
+            ("<=", Compare::AtMost),
+            (">=", Compare::AtLeast),
+            ("<", Compare::Less),
+            (">", Compare::More),
+        ];
+        for (sign, compare) in forms {
+            let number = text.strip_prefix(sign).and_then(|rest| rest.trim().parse().ok());
+            if let Some(number) = number {
+                return StateTest::Number(compare, number);
+            }
+        }
+        let list = |text: &str| text.split(',').map(|s| s.trim().to_lowercase()).collect();
+        match text.strip_prefix('!') {
+            Some(rest) => StateTest::NoneOf(list(rest)),
+            None => StateTest::OneOf(list(text)),
+        }
+    }
+
+    /// Whether `state` passes.
+    pub(crate) fn fits(&self, state: &str) -> bool {
+        let is = |wanted: &String| state.to_lowercase() == *wanted;
+        match self {
+            StateTest::OneOf(list) => list.iter().any(is),
+            StateTest::NoneOf(list) => !list.iter().any(is),
+            StateTest::Number(compare, wanted) => match (state.parse::<f64>(), compare) {
+                (Ok(number), Compare::Less) => number < *wanted,
+                (Ok(number), Compare::AtMost) => number <= *wanted,
+                (Ok(number), Compare::More) => number > *wanted,
+                (Ok(number), Compare::AtLeast) => number >= *wanted,
+                (Err(_), _) => false,
+            },
+        }
+    }
+}
+
+/// Reads `90`, `90s`, `30m`, `2h` or `1d` as seconds.
+///
+/// # Errors
+/// Invalid when it is none of these.
+pub(crate) fn seconds(text: &str) -> Result<f64, Error> {
+    let text = text.trim();
+    let (number, unit) = match text.find(|c: char| c.is_ascii_alphabetic()) {
+        Some(at) => text.split_at(at),
+        None => (text, "s"),
+    };
+    let unit = match unit {
+        "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        "d" => 86_400.0,
+        _ => f64::NAN,
+    };
+    match number.trim().parse::<f64>() {
+        Ok(number) if number >= 0.0 && (number * unit).is_finite() => Ok(number * unit),
+        _ => Err(Error::invalid(format!(
+            "'{}' is no span of time; write 90s, 30m, 2h or 1d",
+            text.chars().take(30).collect::<String>()
+        ))),
+    }
+}

@@ -1,0 +1,114 @@
+//! Which entities are meant: names of areas, floors and labels, filters, and the targets of a call.
+//!
+//! Pure. Everything here sees only what the caller's scope permits.
+
+mod filter;
+mod target;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use filter::{Filter, Wanted};
+pub(crate) use target::{Target, expand};
+
+use crate::error::Error;
+use crate::home::entities::{Area, Cache, Entity};
+use crate::home::text::clean;
+use crate::policy::EntityScope;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// What somebody may see of a house: the caller's scope and the house's own list.
+#[derive(Clone, Copy)]
+pub(crate) struct Sight<'a> {
+    pub(crate) scope: &'a EntityScope,
+    pub(crate) house: &'a EntityScope,
+}
+
+impl Sight<'_> {
+    /// Whether this entity may be seen and used.
+    pub(crate) fn permits(&self, id: &str, entity: &Entity) -> bool {
+        self.scope.permits(entity.facts(id)) && self.house.permits(entity.facts(id))
+    }
+
+    /// Whether nothing is hidden.
+    pub(crate) fn is_open(&self) -> bool {
+        self.scope.is_open() && self.house.is_open()
+    }
+
+    /// Returns an entity if it may be seen.
+    pub(crate) fn get<'c>(&self, cache: &'c Cache, id: &str) -> Option<&'c Entity> {
+        cache.get(id).filter(|entity| self.permits(id, entity))
+    }
+
+    /// Returns every entity that may be seen, in the order of the ids.
+    pub(crate) fn iter<'c>(
+        &'c self,
+        cache: &'c Cache,
+    ) -> impl Iterator<Item = (&'c Arc<str>, &'c Entity)> {
+        cache.iter().filter(|(id, entity)| self.permits(id, entity))
+    }
+}
+
+/// Returns the domain of an entity id or service: what stands before the dot.
+pub(crate) fn domain(id: &str) -> &str {
+    id.split_once('.').map_or(id, |(domain, _)| domain)
+}
+
+/// Finds an area by id, name or alias.
+///
+/// # Errors
+/// NotFound: lists the areas there are.
+pub(crate) fn area(cache: &Cache, wanted: &str) -> Result<Arc<str>, Error> {
+    let all = &cache.registry.areas;
+    let found = all.get(wanted).or_else(|| {
+        let named = |area: &&Area| {
+            same(&area.name, wanted) || area.aliases.iter().any(|alias| same(alias, wanted))
+        };
+        all.values().find(named)
+    });
+    let names = all.values().map(|area| &area.name);
+    found.map(|area| area.id.clone()).ok_or_else(|| unknown("area", wanted, names))
+}
+
+/// Finds a floor by id, name or alias, and returns the ids of its areas.
+///
+/// # Errors
+/// NotFound: lists the floors there are.
+pub(crate) fn areas_of_floor(cache: &Cache, wanted: &str) -> Result<BTreeSet<Arc<str>>, Error> {
+    let all = &cache.registry.floors;
+    let found = all.get(wanted).or_else(|| {
+        all.values().find(|floor| {
+            same(&floor.name, wanted) || floor.aliases.iter().any(|alias| same(alias, wanted))
+        })
+    });
+    let names = all.values().map(|floor| &floor.name);
+    let floor = found.ok_or_else(|| unknown("floor", wanted, names))?;
+    let areas = cache.registry.areas.values();
+    Ok(areas.filter(|a| a.floor.as_ref() == Some(&floor.id)).map(|a| a.id.clone()).collect())
+}
+
+/// Finds a label by id or name.
+///
+/// # Errors
+/// NotFound: lists the labels there are.
+pub(crate) fn label(cache: &Cache, wanted: &str) -> Result<Arc<str>, Error> {
+    let all = &cache.registry.labels;
+    let found = all.get(wanted).or_else(|| all.values().find(|label| same(&label.name, wanted)));
+    let names = all.values().map(|label| &label.name);
+    found.map(|label| label.id.clone()).ok_or_else(|| unknown("label", wanted, names))
+}
+
+fn same(name: &str, wanted: &str) -> bool {
+    name.trim().to_lowercase() == wanted.trim().to_lowercase()
+}
+
+fn unknown<'a>(what: &str, wanted: &str, names: impl Iterator<Item = &'a Arc<str>>) -> Error {
+    let names: Vec<String> = names.take(30).map(|name| clean(name, 40)).collect();
+    let wanted = clean(wanted, 60);
+    let there = match names.is_empty() {
+        true => format!("the house has no {what}"),
+        false => format!("there is: {}", names.join(", ")),
+    };
+    Error::not_found(format!("there is no {what} '{wanted}'; {there}"))
+}

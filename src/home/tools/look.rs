@@ -1,0 +1,177 @@
+//! The tools that look: overview, find, get. They answer from the cache and wait for nothing.
+
+use crate::config::JsonSchema;
+use crate::error::Error;
+use crate::home::find::Query;
+use crate::home::house::now;
+use crate::home::select::{Filter, Wanted};
+use crate::home::text::{self, clean};
+use crate::home::tools::{BUDGET, ids, set, stamped};
+use crate::home::view::{self, Row};
+use crate::home::{Home, overview as whole};
+use crate::mcp::{Call, page};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct OverviewArgs {
+    house: String,
+}
+
+/// The shape of an overview.
+#[derive(JsonSchema)]
+#[allow(dead_code, reason = "clients are told of it; answers are put together field by field")]
+pub(super) struct Overview {
+    floors: Map<String, Value>,
+    domains: Map<String, Value>,
+    on: Vec<Value>,
+    problems: Map<String, Value>,
+}
+
+pub(super) async fn overview(home: Home, call: Call, args: OverviewArgs) -> Result<Value, Error> {
+    let house = home.house(Some(&args.house))?;
+    let cache = house.known()?;
+    let mut answer = Value::Object(whole::overview(house, &cache, home.sight(&call.caller)));
+    drop(cache);
+    text::shrink(&mut answer, BUDGET);
+    Ok(stamped(house, answer))
+}
+
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct FindArgs {
+    /// Words, id or name, also misspelt
+    query: String,
+    /// One or more, by comma
+    domain: String,
+    area: String,
+    floor: String,
+    label: String,
+    /// on | on,open | !off | >20
+    state: String,
+    /// 90s, 30m, 2h, 1d
+    changed_within: String,
+    /// name state unit area floor labels device last_changed, or attributes
+    fields: Vec<String>,
+    cursor: String,
+    house: String,
+}
+
+/// The shape of what was found.
+#[derive(JsonSchema)]
+#[allow(dead_code, reason = "clients are told of it; answers are put together field by field")]
+pub(super) struct Found {
+    entities: Vec<Row>,
+    total: u32,
+    next: Option<String>,
+}
+
+pub(super) async fn find(home: Home, call: Call, args: FindArgs) -> Result<Value, Error> {
+    let house = home.house(Some(&args.house))?;
+    let cache = house.known()?;
+    let wanted =
+        [&args.domain, &args.area, &args.floor, &args.label, &args.state, &args.changed_within]
+            .map(|text| set(text));
+    let [domain, area, floor, label, state, changed_within] =
+        wanted.each_ref().map(Option::as_deref);
+    let wanted = Wanted { domain, area, floor, label, state, changed_within };
+    let filter = Filter::read(&cache, wanted, now())?;
+    let query = Query::read(&args.query);
+    let sight = home.sight(&call.caller);
+    let mut hits: Vec<(String, &Arc<str>)> = sight
+        .iter(&cache)
+        .filter(|(id, entity)| filter.fits(id, entity))
+        .filter_map(|(id, entity)| {
+            let rank = match &query {
+                None => String::new(),
+                // Better ones sort first, and equal ones by id: a cursor names a place in that.
+                Some(query) => format!("{:04}", 1000 - query.score(&cache, id, entity)?),
+            };
+            Some((format!("{rank}{id}"), id))
+        })
+        .collect();
+    hits.sort_unstable();
+    let total = hits.len();
+    let usual: Vec<String> = view::USUAL.iter().map(|field| (*field).to_owned()).collect();
+    let fields = if args.fields.is_empty() { &usual } else { &args.fields };
+    let rows = hits.into_iter().filter_map(|(key, id)| {
+        Some(Hit { key, row: view::row(house, &cache, id, cache.get(id)?, fields) })
+    });
+    let cursor = set(&args.cursor);
+    let page = page(rows, |hit| hit.key.clone(), cursor.as_deref(), BUDGET)?;
+    let items: Vec<Row> = page.items.into_iter().map(|hit| hit.row).collect();
+    drop(cache);
+    let mut answer = json!({ "entities": items, "total": total });
+    if let Some(next) = page.next {
+        answer["next"] = next.into();
+    }
+    Ok(stamped(house, answer))
+}
+
+struct Hit {
+    key: String,
+    row: Row,
+}
+
+impl Serialize for Hit {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.row.serialize(serializer)
+    }
+}
+
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct GetArgs {
+    #[serde(deserialize_with = "ids", alias = "entity_id", alias = "entities")]
+    entity_ids: Vec<String>,
+    /// Only these; [] for none
+    attributes: Option<Vec<String>>,
+    cursor: String,
+    house: String,
+}
+
+/// The shape of what was read.
+#[derive(JsonSchema)]
+#[allow(dead_code, reason = "clients are told of it; answers are put together field by field")]
+pub(super) struct Got {
+    entities: Vec<Row>,
+    missing: Option<Vec<String>>,
+    next: Option<String>,
+}
+
+pub(super) async fn get(home: Home, call: Call, args: GetArgs) -> Result<Value, Error> {
+    let house = home.house(Some(&args.house))?;
+    let cache = house.known()?;
+    let sight = home.sight(&call.caller);
+    let mut wanted = args.entity_ids;
+    wanted.sort_unstable();
+    wanted.dedup();
+    let (known, missing): (Vec<_>, Vec<_>) =
+        wanted.iter().partition(|id| sight.get(&cache, id).is_some());
+    if known.is_empty() {
+        let ids = missing.iter().take(5).map(|id| clean(id, 80)).collect::<Vec<_>>().join("', '");
+        return Err(Error::not_found(format!("there is no entity '{ids}'; home_find lists them")));
+    }
+    let attributes = args.attributes.as_deref();
+    let rows = known.into_iter().filter_map(|id| {
+        let mut row = view::whole(house, &cache, id, sight.get(&cache, id)?, attributes);
+        if let Some(attributes) = row.get_mut("attributes") {
+            text::shrink(attributes, BUDGET - 1024);
+        }
+        Some(Hit { key: id.clone(), row })
+    });
+    let cursor = (!args.cursor.is_empty()).then_some(args.cursor.as_str());
+    let page = page(rows, |hit| hit.key.clone(), cursor, BUDGET)?;
+    let items: Vec<Row> = page.items.into_iter().map(|hit| hit.row).collect();
+    drop(cache);
+    let mut answer = json!({ "entities": items });
+    if !missing.is_empty() {
+        answer["missing"] = missing.iter().take(50).map(|id| clean(id, 80)).collect();
+    }
+    if let Some(next) = page.next {
+        answer["next"] = next.into();
+    }
+    Ok(stamped(house, answer))
+}

@@ -1,0 +1,142 @@
+//! The six tools with which an assistant controls a house.
+//!
+//! Their words are few: the catalogue of this part stays below 6 KB, because every client carries it
+//! in each conversation.
+
+mod act;
+mod look;
+mod wait;
+
+pub(crate) use act::{CallArgs, call};
+
+use crate::config::JsonSchema;
+use crate::error::Error;
+use crate::home::Home;
+use crate::home::house::House;
+use crate::home::text::NOTE;
+use crate::home::view::Row;
+use crate::mcp::{Call, Reply, Tool};
+use crate::policy::Level;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What the entities in an answer may take, in bytes.
+pub(crate) const BUDGET: usize = 7 * 1024;
+
+/// Returns the tools.
+pub fn tools(home: &Home) -> Vec<Tool> {
+    let overview = Words {
+        name: "home_overview",
+        title: "House overview",
+        about: "Rooms, counts by domain, what is on, problems.",
+    };
+    let find = Words {
+        name: "home_find",
+        title: "Find entities",
+        about: "Find entities by text and filters; areas, floors and labels by name or id. Give \
+                `next` back as `cursor` for more.",
+    };
+    let get = Words {
+        name: "home_get",
+        title: "Read entities",
+        about: "States, attributes and places of entities.",
+    };
+    let call = Words {
+        name: "home_call",
+        title: "Call a service",
+        about: "Call any Home Assistant service. Says per entity: verified (the state shows it), \
+                pending, or unchanged.",
+    };
+    let watch = Words {
+        name: "home_watch",
+        title: "Wait for a change",
+        about: "Wait until an entity changes or an event fires; null when nothing did.",
+    };
+    let template = Words {
+        name: "home_template",
+        title: "Render a template",
+        about: "Render a Jinja template in Home Assistant.",
+    };
+    let patience = Duration::from_secs(home.config().timeout_seconds + 5);
+    let longest = Duration::from_secs(wait::LONGEST_WATCH + 5);
+    vec![
+        tool::<_, look::Overview, _, _>(home, overview, Level::Read, look::overview),
+        tool::<_, look::Found, _, _>(home, find, Level::Read, look::find),
+        tool::<_, look::Got, _, _>(home, get, Level::Read, look::get),
+        tool::<_, act::Called, _, _>(home, call, Level::Control, act::call)
+            .destructive()
+            .within(patience),
+        tool::<_, wait::Watched, _, _>(home, watch, Level::Read, wait::watch).within(longest),
+        tool::<_, wait::Rendered, _, _>(home, template, Level::Read, wait::template),
+    ]
+}
+
+/// What a client is told of a tool.
+struct Words {
+    name: &'static str,
+    title: &'static str,
+    about: &'static str,
+}
+
+/// Makes a tool that takes `A` and answers an object of the shape `S`.
+fn tool<A, S, F, Fut>(home: &Home, words: Words, level: Level, run: F) -> Tool
+where
+    A: serde::de::DeserializeOwned + JsonSchema + Send + 'static,
+    S: JsonSchema + Send + 'static,
+    F: Fn(Home, Call, A) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Value, Error>> + Send + 'static,
+{
+    let (home, run) = (home.clone(), Arc::new(run));
+    let Words { name, title, about } = words;
+    Tool::new::<A, Answered<S>, _, _>(name, title, about, level, move |call, args| {
+        let (home, run) = (home.clone(), run.clone());
+        async move {
+            home.met().await;
+            let Value::Object(mut fields) = run(home, call, args).await? else {
+                return Err(Error::broken("an answer that is no object"));
+            };
+            fields.insert("note".into(), NOTE.into());
+            Ok(Reply::from(Answered { fields, shape: PhantomData }))
+        }
+    })
+}
+
+/// An answer, put together field by field, and the shape that clients are told of.
+#[derive(Serialize, JsonSchema)]
+#[serde(transparent)]
+struct Answered<S> {
+    #[schemars(with = "S")]
+    fields: Row,
+    #[serde(skip)]
+    shape: PhantomData<fn() -> S>,
+}
+
+/// Takes one text, texts separated by commas, or a list of them: assistants write all three.
+fn ids<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Ids {
+        One(String),
+        Many(Vec<String>),
+    }
+    Ok(match Ids::deserialize(from)? {
+        Ids::One(text) => text.split(',').map(|id| id.trim().to_owned()).collect(),
+        Ids::Many(ids) => ids,
+    })
+}
+
+/// Returns what a caller wrote, unless it is empty.
+fn set(text: &str) -> Option<String> {
+    (!text.trim().is_empty()).then(|| text.to_owned())
+}
+
+/// Adds what is to be known of the house's state to an answer.
+fn stamped(house: &House, mut answer: Value) -> Value {
+    if let Some(since) = house.stale_since() {
+        answer["stale_since"] = since.into();
+    }
+    answer
+}
