@@ -6,21 +6,30 @@
 use crate::error::Error;
 use crate::http::guard::{self, Client};
 use crate::http::{
-    Bytes, Extension, HeaderMap, HeaderValue, IntoResponse, Json, Response, State, StatusCode,
-    header,
+    Bytes, Extension, HeaderMap, IntoResponse, Json, Response, State, StatusCode, header,
 };
 use crate::policy::{Outcome, Via};
 use crate::web::{MaybeCaller, Web, assets, page};
 use serde_json::json;
 use std::sync::Arc;
 
+/// Stands above every page of the demo house; its words are those of `shared/text.ts`.
+const BANNER: &str = "<div class=\"demo\" role=\"region\" aria-label=\"Demo\">\
+     Demo house \u{2013} nothing here is real</div>";
 /// A token is far shorter.
 const LONGEST: usize = 4096;
 
 /// Answers `GET /login`.
-pub(super) async fn form(headers: HeaderMap, caller: MaybeCaller) -> Response {
+pub(super) async fn form(
+    State(web): State<Arc<Web>>,
+    headers: HeaderMap,
+    caller: MaybeCaller,
+) -> Response {
     if caller.is_some() {
         return to("./");
+    }
+    if web.parts.demo {
+        return filled(true, "").unwrap_or_else(IntoResponse::into_response);
     }
     page::guarded(assets::login().answer(&headers, "no-cache"))
 }
@@ -33,14 +42,15 @@ pub(super) async fn open(
     body: Bytes,
 ) -> Response {
     let json = is_json(&headers);
+    let demo = web.parts.demo;
     let policy = &web.parts.policy;
     let token = token(&body, json).unwrap_or_default();
     let caller = match web.parts.guard.try_token(&client, &token, Via::Page) {
         Ok(caller) => caller,
-        Err(e) => return refuse(e, json),
+        Err(e) => return refuse(e, json, demo),
     };
     let Some(cookie) = guard::set_cookie(&policy.open_page(&caller), client.is_https) else {
-        return refuse(Error::broken("the page session could not be opened"), json);
+        return refuse(Error::broken("the page session could not be opened"), json, demo);
     };
     policy.record(&caller, "login", "", Outcome::Allowed, None);
     let mut answer =
@@ -105,24 +115,29 @@ fn unescape(value: &str) -> Option<String> {
 }
 
 /// The same words as JSON for the login page's script, and on the page for a form without one.
-fn refuse(e: Error, json: bool) -> Response {
+fn refuse(e: Error, json: bool, demo: bool) -> Response {
     if json {
         return e.into_response();
     }
-    let html = assets::login().plain().and_then(|html| {
-        String::from_utf8(html).map_err(|e| Error::broken("the login page is not text").because(e))
-    });
-    let html = match html {
-        Ok(html) => html.replace("<!--wrong-->", e.what()),
-        Err(e) => return e.into_response(),
-    };
-    let kind = [(header::CONTENT_TYPE, "text/html; charset=utf-8")];
-    let mut answer = (kind, html).into_response();
-    // The status and what goes with it are those of the error itself.
-    let plain = e.into_response();
-    *answer.status_mut() = plain.status();
-    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    page::guarded(answer)
+    match filled(demo, e.what()) {
+        Ok(mut answer) => {
+            // The status and what goes with it are those of the error itself.
+            *answer.status_mut() = e.into_response().status();
+            answer
+        }
+        Err(e) => e.into_response(),
+    }
+}
+
+/// The login page with what it has to say: that this is a demo, that the token was wrong.
+fn filled(demo: bool, wrong: &str) -> Result<Response, Error> {
+    let html = String::from_utf8(assets::login().plain()?)
+        .map_err(|e| Error::broken("the login page is not text").because(e))?;
+    let banner = if demo { BANNER } else { "" };
+    let html = html.replace("<!--demo-->", banner).replace("<!--wrong-->", wrong);
+    let head =
+        [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
+    Ok(page::guarded((head, html).into_response()))
 }
 
 /// Sends a browser on, relative to where it is: the page may stand below a proxy's path.

@@ -4,7 +4,7 @@ import { Empty, Failed, href, Loading } from "hearth/ui";
 import { Ask } from "./ask";
 import { areaName, entities, house, keyOf, pulse, sorted, stale } from "./house";
 import { Away } from "./list";
-import { degrees, domainOf, isActive, number, type Entity } from "./model";
+import { degrees, domainOf, isActive, isAway, number, type Entity } from "./model";
 import { t } from "./text";
 import { Line } from "./tile";
 
@@ -111,7 +111,7 @@ function Rooms() {
     const why = house.error.value;
     return why ? <Failed why={why} again={() => void house.again()} /> : <Loading rows={5} />;
   }
-  if (!entities.size) return <Empty title={t.none}>{t.noneBody}</Empty>;
+  if (!entities.size) return stale.value ? null : <Empty title={t.none}>{t.noneBody}</Empty>;
   return (
     <div class={stale.value ? "old" : ""}>
       {rooms.value.length === 0 && <Empty title={t.glance.off}>{t.glance.offBody}</Empty>}
@@ -147,7 +147,7 @@ export function sentence(): string {
   const parts: string[] = [];
   const lights = everything.value.filter((e) => domainOf(e.id) === "light");
   if (lights.length) parts.push(t.sentence.lights(lights.filter((e) => e.state === "on").length));
-  const locks = everything.value.filter((e) => domainOf(e.id) === "lock");
+  const locks = everything.value.filter((e) => domainOf(e.id) === "lock" && !isAway(e));
   if (locks.length) {
     const open = locks.filter((e) => e.state !== "locked");
     parts.push(open.length ? t.sentence.unlocked(open.map((e) => e.name)) : t.sentence.locked);

@@ -59,16 +59,23 @@ function put(e: Entity): boolean {
 async function fetchAll(): Promise<Answer> {
   const { houses } = await get<{ houses: House[] }>("api/home/houses");
   const all: Entity[] = [];
-  for (const { name } of houses) {
-    let next: string | undefined;
-    do {
-      const where = new URLSearchParams({ house: name, ...(next && { cursor: next }) });
-      const page = await get<{ entities: Row[]; next?: string }>(`api/home/entities?${where}`);
-      all.push(...page.entities.map(read));
-      next = page.next;
-    } while (next);
+  for (const { name, entities } of houses) {
+    // A house of which nothing was ever heard has nothing to tell, and says itself why.
+    if (entities > 0) all.push(...(await fetchHouse(name)));
   }
   return { houses, entities: all };
+}
+
+async function fetchHouse(name: string): Promise<Entity[]> {
+  const all: Entity[] = [];
+  let next: string | undefined;
+  do {
+    const where = new URLSearchParams({ house: name, ...(next && { cursor: next }) });
+    const page = await get<{ entities: Row[]; next?: string }>(`api/home/entities?${where}`);
+    all.push(...page.entities.map(read));
+    next = page.next;
+  } while (next);
+  return all;
 }
 
 function take(answer: Answer) {

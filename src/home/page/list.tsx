@@ -77,18 +77,23 @@ function Group(props: { name: string; all: Signal<Entity>[] }) {
   );
 }
 
-/** Says that what is shown is old. */
+/** Says of each house that is away why, and that what is shown of it is old. */
 export function Away() {
-  if (!stale.value) return null;
   return (
-    <div class="note" role="status">
-      <Icon name="alert" />
-      <div>
-        <h3>{t.away}</h3>
-        <p>{t.awayBody}</p>
-        {houses.value.map((h) => h.why && <p class="small" key={h.name}>{h.why}</p>)}
-      </div>
-    </div>
+    <>
+      {houses.value
+        .filter((h) => !h.connected)
+        .map((h) => (
+          <div class="note" role="status" key={h.name}>
+            <Icon name="alert" />
+            <div>
+              <h3>{h.configured ? t.away : t.notSetUp}</h3>
+              {h.why && <p>{h.why}</p>}
+              {h.configured && <p class="small">{t.awayBody}</p>}
+            </div>
+          </div>
+        ))}
+    </>
   );
 }
 
@@ -98,7 +103,7 @@ function Everything() {
     const why = house.error.value;
     return why ? <Failed why={why} again={() => void house.again()} /> : <Loading rows={10} />;
   }
-  if (!entities.size) return <Empty title={t.none}>{t.noneBody}</Empty>;
+  if (!entities.size) return stale.value ? null : <Empty title={t.none}>{t.noneBody}</Empty>;
   return (
     <>
       <div class="section tools">

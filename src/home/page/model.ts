@@ -33,6 +33,8 @@ export interface House {
   location: string;
   configured: boolean;
   connected: boolean;
+  /** How many there are to be seen. */
+  entities: number;
   /** Why it is not connected. */
   why?: string;
   areas: Area[];

@@ -18,7 +18,8 @@ export const t = {
   noMatchBody: "Try another word, or show all kinds.",
   showAll: "Show everything",
   away: "Home Assistant is away",
-  awayBody: "This is what was last known. It comes up to date by itself as soon as Home Assistant is back.",
+  awayBody: "What is shown is what was last known. It comes up to date by itself as soon as Home Assistant is back.",
+  notSetUp: "Home Assistant is not set up yet",
   turn: (name: string) => `Turn ${name} on or off`,
   open: (name: string) => `Details of ${name}`,
   ask: {

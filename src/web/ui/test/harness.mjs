@@ -38,10 +38,12 @@ async function freePort() {
   return port;
 }
 
-/** A `hearth demo` of its own: own port, own data, ended by `stop`. */
+/** A Hearth of its own: own port, own data, ended by `stop`. */
 export class Hearth {
-  static async start() {
+  /** `command` is `demo`, or `serve` with nothing configured but what `settings` says. */
+  static async start(command = "demo", settings = {}) {
     const hearth = new Hearth();
+    Object.assign(hearth, { command: [command], settings });
     hearth.data = mkdtempSync(join(tmpdir(), "hearth-page-"));
     hearth.port = await freePort();
     await hearth.run();
@@ -50,9 +52,11 @@ export class Hearth {
 
   /** Starts the program, and again after `kill`, on the same port and data. */
   async run() {
-    const environment = { ...process.env, PORT: String(this.port), DATA_DIR: this.data, MDNS: "false" };
+    const own = { PORT: String(this.port), DATA_DIR: this.data, HOST: "127.0.0.1", MDNS: "false" };
+    const env = { PATH: process.env.PATH, HOME: this.data, ...own, ...this.settings };
+    const demo = this.command[0] === "demo";
     this.said = "";
-    this.child = spawn(binary, ["demo"], { env: environment, stdio: ["ignore", "pipe", "pipe"] });
+    this.child = spawn(binary, this.command, { env, stdio: ["ignore", "pipe", "pipe"] });
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream.on("data", (part) => (this.said += part));
     }
@@ -60,11 +64,13 @@ export class Hearth {
     const found = (pattern) => pattern.exec(this.said)?.[1];
     const failed = this.ended.then((code) => assert.fail(`hearth ended with ${code}:\n${this.said}`));
     failed.catch(() => undefined);
-    const ready = until("hearth listens", () => found(/listening on (http:\S+)/) && found(/Token\s+(\S+)/), 60_000);
-    await Promise.race([ready, failed]);
+    const token = () => this.settings.AUTH_TOKEN ?? found(/Token\s+(\S+)/);
+    const listens = () => found(/listening on (http:\S+)/) && token();
+    await Promise.race([until("hearth listens", listens, 60_000), failed]);
     this.url = found(/listening on (http:\S+)/).replace(/\/?$/, "/");
-    this.token = found(/Token\s+(\S+)/);
-    await until("hearth is ready", async () => (await fetch(this.url + "ready")).ok, 60_000);
+    this.token = token();
+    const path = demo ? "ready" : "health";
+    await until("hearth is ready", async () => (await fetch(this.url + path)).ok, 60_000);
   }
 
   async kill() {
@@ -91,8 +97,8 @@ export class Hearth {
   }
 
   /** Runs the command line against this Hearth. */
-  async command(...args) {
-    const env = { ...process.env, DATA_DIR: this.data, PORT: String(this.port) };
+  async tell(...args) {
+    const env = { PATH: process.env.PATH, HOME: this.data, DATA_DIR: this.data, PORT: String(this.port) };
     const { stdout, stderr } = await promisify(execFile)(binary, args, { env });
     return stdout + stderr;
   }

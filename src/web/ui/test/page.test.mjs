@@ -182,7 +182,7 @@ test("a lost connection shows, and everything is caught up after it", async () =
 });
 
 test("a page whose token is revoked goes back to the login", async () => {
-  const said = await hearth.command("token", "new", "guest", "--level", "read");
+  const said = await hearth.tell("token", "new", "guest", "--level", "read");
   const secret = /\b(hearth_\S+|[0-9a-zA-Z_-]{24,})\b/.exec(said)?.[1];
   assert.ok(secret, said);
   const { page, context, faults } = await visitor(browser, hearth);
@@ -191,7 +191,7 @@ test("a page whose token is revoked goes back to the login", async () => {
   await page.getByText("guest").first().waitFor();
   await page.goto(hearth.url + "#/activity/log");
   await page.getByText("could not be loaded").waitFor();
-  await hearth.command("token", "revoke", "guest");
+  await hearth.tell("token", "revoke", "guest");
   await page.getByLabel("Token").waitFor();
   faults.check();
   await context.close();
@@ -251,4 +251,21 @@ test("the texts to paste hold the address, and the token only in the page", asyn
   assert.ok(!(await page.evaluate(() => JSON.stringify({ ...localStorage }))).includes("my-secret"));
   faults.check();
   await context.close();
+});
+
+test("with nothing configured the page says what to do", async () => {
+  const bare = await Hearth.start("serve", { AUTH_TOKEN: "a-token-for-an-empty-house" });
+  try {
+    const { page, context, faults } = await resident(browser, bare);
+    await page.getByRole("heading", { name: "Home Assistant is not set up yet" }).waitFor();
+    await page.getByText("HASS_TOKEN").first().waitFor();
+    await page.getByText("Demo house").waitFor({ state: "detached" });
+    await page.locator(".service", { hasText: "home" }).getByText("needs a look").waitFor();
+    await page.goto(bare.url + "#/home");
+    await page.getByRole("heading", { name: "Home Assistant is not set up yet" }).waitFor();
+    faults.check();
+    await context.close();
+  } finally {
+    await bare.stop();
+  }
 });
