@@ -28,8 +28,19 @@ pub(super) fn make_dir(dir: &Path) -> Result<(), Error> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|e| cannot_write(dir, e))
 }
 
-/// Makes sure that no other process uses `dir`, until the returned file is dropped.
-pub(super) fn lock(dir: &Path) -> Result<File, Error> {
+/// Holds a directory against other processes until it is dropped.
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a child that is just being started still has it for a
+        // moment.
+        let _ = self.0.unlock();
+    }
+}
+
+/// Makes sure that no other process uses `dir`, until the answer is dropped.
+pub(super) fn lock(dir: &Path) -> Result<Lock, Error> {
     let path = dir.join("hearth.lock");
     let mut file = OpenOptions::new()
         .read(true)
@@ -62,7 +73,7 @@ pub(super) fn lock(dir: &Path) -> Result<File, Error> {
     // The number is for the message above; a lock without it is a lock all the same.
     let _ = file.set_len(0).and_then(|()| file.rewind());
     let _ = writeln!(file, "{}", std::process::id());
-    Ok(file)
+    Ok(Lock(file))
 }
 
 /// Opens the store's file in `dir`; makes it when there is none. The caller holds the lock.
