@@ -237,3 +237,22 @@ fn cannot_write(path: &Path, e: io::Error) -> Error {
     };
     Error::broken(what).because(e)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dropped_lock_is_free_even_while_a_child_still_has_its_file() {
+        let dir = std::env::temp_dir().join(format!("hearth-lock-{}", std::process::id()));
+        make_dir(&dir).unwrap();
+        let held = lock(&dir).unwrap();
+        // What a process has between its fork and its exec.
+        let inherited = held.0.try_clone().unwrap();
+        assert!(lock(&dir).is_err());
+        drop(held);
+        assert!(lock(&dir).is_ok());
+        drop(inherited);
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+}
