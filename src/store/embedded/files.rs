@@ -28,8 +28,19 @@ pub(super) fn make_dir(dir: &Path) -> Result<(), Error> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|e| cannot_write(dir, e))
 }
 
-/// Makes sure that no other process uses `dir`, until the returned file is dropped.
-pub(super) fn lock(dir: &Path) -> Result<File, Error> {
+/// Holds a directory against other processes until it is dropped.
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a child that is just being started still has it for a
+        // moment.
+        let _ = self.0.unlock();
+    }
+}
+
+/// Makes sure that no other process uses `dir`, until the answer is dropped.
+pub(super) fn lock(dir: &Path) -> Result<Lock, Error> {
     let path = dir.join("hearth.lock");
     let mut file = OpenOptions::new()
         .read(true)
@@ -62,7 +73,7 @@ pub(super) fn lock(dir: &Path) -> Result<File, Error> {
     // The number is for the message above; a lock without it is a lock all the same.
     let _ = file.set_len(0).and_then(|()| file.rewind());
     let _ = writeln!(file, "{}", std::process::id());
-    Ok(file)
+    Ok(Lock(file))
 }
 
 /// Opens the store's file in `dir`; makes it when there is none. The caller holds the lock.
@@ -225,4 +236,23 @@ fn cannot_write(path: &Path, e: io::Error) -> Error {
         _ => format!("cannot write to DATA_DIR {shown} as uid {}", me.0),
     };
     Error::broken(what).because(e)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dropped_lock_is_free_even_while_a_child_still_has_its_file() {
+        let dir = std::env::temp_dir().join(format!("hearth-lock-{}", std::process::id()));
+        make_dir(&dir).unwrap();
+        let held = lock(&dir).unwrap();
+        // What a process has between its fork and its exec.
+        let inherited = held.0.try_clone().unwrap();
+        assert!(lock(&dir).is_err());
+        drop(held);
+        assert!(lock(&dir).is_ok());
+        drop(inherited);
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
 }

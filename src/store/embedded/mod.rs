@@ -16,7 +16,6 @@ use crate::store::config::Config;
 use crate::store::records::{self, Look};
 use crate::tasks::{State, Status, Tasks, Whose};
 use redb::{Database, ReadOnlyTable, ReadableDatabase, StorageError, TableDefinition};
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -49,7 +48,7 @@ struct Disk {
     path: PathBuf,
     most: u64,
     db: RwLock<Option<Database>>,
-    lock: Mutex<Option<File>>,
+    lock: Mutex<Option<files::Lock>>,
     /// Set while a change is under way and after a failure: the file must be opened again.
     unsure: AtomicBool,
     changes: AtomicU64,

@@ -135,11 +135,11 @@ fn dice(mut state: u64) -> impl FnMut(u64) -> u64 {
 fn disk(frail: &Frail, dir: PathBuf, tasks: &Tasks) -> Option<Arc<Disk>> {
     let db = Builder::new().set_cache_size(CACHE).create_with_backend(frail.clone()).ok()?;
     Some(Arc::new(Disk {
+        lock: Mutex::new(Some(files::lock(&dir).ok()?)),
         path: files::path_in(&dir),
         dir,
         most: 1 << 30,
         db: RwLock::new(Some(db)),
-        lock: Mutex::new(Some(std::fs::File::open("/dev/null").ok()?)),
         unsure: AtomicBool::new(false),
         changes: AtomicU64::new(0),
         commits: AtomicU64::new(0),
