@@ -57,7 +57,7 @@ async fn counterparts(config: &Config, report: &mut Report) -> Result<(), Error>
     }
     let policy = Policy::start(&config.policy, &Store::memory(), &events, &tasks, None).await?;
     if config.home.is_configured() && config.runs("home") {
-        start::start_home(config, &events, &tasks, &policy)?;
+        start::start_home(config, &events, &tasks, &policy, &Mdns::new(&tasks))?;
     }
     let settled = async {
         let mut bus = events.read();

@@ -55,8 +55,9 @@ async fn run_until_signal(
         demo_house::start(&mut config, tasks).await?;
     }
     let first_token = first_token(&policy, demo).await?;
-    let parts = parts(&config, demo, ring, events, tasks, &policy)?;
-    let bound = listen(&config, parts, &policy, tasks).await?;
+    let mdns = Mdns::new(tasks);
+    let parts = parts(&config, demo, ring, events, tasks, &policy, &mdns)?;
+    let bound = listen(&config, parts, &policy, tasks, &mdns).await?;
     let url = url_of(&bound);
     say(&format!("listening on {url}"));
     if demo {
@@ -88,6 +89,7 @@ fn parts(
     events: &Events,
     tasks: &Tasks,
     policy: &Policy,
+    mdns: &Mdns,
 ) -> Result<Parts, Error> {
     let counters = Counters::default();
     let guard = Guard::new(&config.http, policy, &counters)?;
@@ -97,7 +99,7 @@ fn parts(
     let mut router = Router::new();
 
     if config.runs("home") {
-        let home = start_home(config, events, tasks, policy)?;
+        let home = start_home(config, events, tasks, policy, mdns)?;
         toolbox.add_tools(home::tools(&home));
         toolbox.add_resources(home::resources(&home));
         toolbox.add_prompts(home::prompts(&home));
@@ -132,9 +134,10 @@ pub(super) fn start_home(
     events: &Events,
     tasks: &Tasks,
     policy: &Policy,
+    mdns: &Mdns,
 ) -> Result<Home, Error> {
     let tls = tls::client(config.http.ca_file.as_deref())?;
-    Home::start(&config.home, events, tasks, policy, &home::Reach::new(tls, &Mdns::new(tasks)))
+    Home::start(&config.home, events, tasks, policy, &home::Reach::new(tls, mdns))
 }
 
 /// Opens the listeners: the network, the control socket, the MCP socket, the mDNS name.
@@ -143,6 +146,7 @@ async fn listen(
     parts: Parts,
     policy: &Policy,
     tasks: &Tasks,
+    mdns: &Mdns,
 ) -> Result<Vec<SocketAddr>, Error> {
     let (http, counters) = (&config.http, &parts.counters);
     let limits = serve::Limits::new(http).body_for("/mcp", config.mcp.message_bytes);
@@ -156,7 +160,7 @@ async fn listen(
         let guard = parts.guard.clone();
         // Another Hearth may have the name already; then this one answers to the name it got.
         let renamed = move |name: &str| guard.also_called(name);
-        if let Err(e) = Mdns::new(tasks).announce(&http.mdns_name, address.port(), renamed) {
+        if let Err(e) = mdns.announce(&http.mdns_name, address.port(), renamed) {
             log::warn!("this Hearth is not announced on the network: {e}");
         }
     }

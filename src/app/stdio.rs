@@ -6,6 +6,7 @@ use crate::app::{demo_house, logs, start};
 use crate::error::Error;
 use crate::events::Events;
 use crate::home;
+use crate::http::mdns::Mdns;
 use crate::mcp::stdio::Hello;
 use crate::mcp::{self, Mcp, Toolbox};
 use crate::policy::Policy;
@@ -68,7 +69,7 @@ async fn serve(
         demo_house::start(&mut config, tasks).await?;
     }
     let toolbox = Toolbox::new(&config.mcp, &policy);
-    let home = start::start_home(&config, events, tasks, &policy)?;
+    let home = start::start_home(&config, events, tasks, &policy, &Mdns::new(tasks))?;
     toolbox.add_tools(home::tools(&home));
     toolbox.add_resources(home::resources(&home));
     toolbox.add_prompts(home::prompts(&home));
