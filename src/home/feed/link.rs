@@ -192,7 +192,7 @@ impl Link {
         let known = live.waiting.remove(&id).is_some();
         if known && unsubscribe {
             let command = serde_json::json!({"type": "unsubscribe_events", "subscription": id});
-            // A full queue ends the connection's usefulness anyway, and with it the subscription.
+            // When the queue is full the events go on, and are dropped here as nobody's.
             let _ = live.post(numbered(&command, self.next.fetch_add(1, Ordering::Relaxed)));
         }
     }
