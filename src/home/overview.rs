@@ -59,17 +59,12 @@ fn is_missing(entity: &Entity) -> bool {
 /// Returns the charge of a battery that is low, in percent.
 fn low_battery(id: &str, entity: &Entity) -> Option<f64> {
     let is_battery = || entity.attribute("device_class").is_some_and(|class| class == "battery");
-    match domain(id) {
-        "sensor" => {
-            let charge = entity.state.parse().ok()?;
-            (charge < LOW && is_battery()).then_some(charge)
-        }
+    let charge = match domain(id) {
+        "sensor" => entity.state.parse().ok().filter(|charge| *charge < LOW && is_battery()),
         "binary_sensor" => (&*entity.state == "on" && is_battery()).then_some(0.0),
-        _ => {
-            let charge = entity.attribute("battery_level")?.as_f64()?;
-            (charge < LOW).then_some(charge)
-        }
-    }
+        _ => None,
+    };
+    charge.or_else(|| entity.attribute("battery_level")?.as_f64()).filter(|charge| *charge < LOW)
 }
 
 #[derive(Default)]

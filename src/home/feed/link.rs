@@ -7,6 +7,7 @@ use crate::error::{Error, Kind};
 use crate::home::feed::wire::{Fault, Head};
 use serde_json::Value;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -22,12 +23,14 @@ const MOST_EVENTS: usize = 64;
 pub(crate) struct Link {
     name: Arc<str>,
     live: Mutex<Option<Live>>,
+    /// The next number. It goes on from connection to connection, so that whoever still holds one of
+    /// an earlier connection cannot forget somebody else's question.
+    next: AtomicU64,
     /// What to say while there is no connection.
     why: Mutex<String>,
 }
 
 struct Live {
-    next: u64,
     out: mpsc::Sender<String>,
     waiting: HashMap<u64, Waiter>,
 }
@@ -55,13 +58,18 @@ pub(crate) struct Subscription {
 impl Link {
     /// Makes the way to the house `name`, closed.
     pub(crate) fn new(name: Arc<str>, why: &str) -> Arc<Link> {
-        Arc::new(Link { name, live: Mutex::new(None), why: Mutex::new(why.to_owned()) })
+        Arc::new(Link {
+            name,
+            live: Mutex::new(None),
+            next: AtomicU64::new(1),
+            why: Mutex::new(why.to_owned()),
+        })
     }
 
     /// Opens the way; returns what is to be sent.
     pub(crate) fn open(&self) -> mpsc::Receiver<String> {
         let (out, outbound) = mpsc::channel(MOST_OUTBOUND);
-        *self.lock() = Some(Live { next: 1, out, waiting: HashMap::new() });
+        *self.lock() = Some(Live { out, waiting: HashMap::new() });
         outbound
     }
 
@@ -149,9 +157,8 @@ impl Link {
             return Err(busy(&self.name, MOST_WAITING));
         }
         // Numbers must reach Home Assistant in their order, so both happen under the lock.
-        let id = live.next;
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
         live.post(numbered(command, id)).map_err(|()| busy(&self.name, MOST_OUTBOUND))?;
-        live.next += 1;
         live.waiting.insert(id, waiter);
         Ok(id)
     }
@@ -185,9 +192,8 @@ impl Link {
         let known = live.waiting.remove(&id).is_some();
         if known && unsubscribe {
             let command = serde_json::json!({"type": "unsubscribe_events", "subscription": id});
-            if live.post(numbered(&command, live.next)).is_ok() {
-                live.next += 1;
-            }
+            // When the queue is full the events go on, and are dropped here as nobody's.
+            let _ = live.post(numbered(&command, self.next.fetch_add(1, Ordering::Relaxed)));
         }
     }
 

@@ -1,11 +1,13 @@
 //! What Hearth does when Home Assistant does what it should not.
 
 use super::fake::{Fake, Script};
-use super::rig::{Rig, config, ids, start, until};
-use hearth::error::Kind;
+use super::rig::{Rig, config, ids, start, start_reaching, until};
+use hearth::error::{Error, Kind};
 use hearth::events::HouseChange;
+use hearth::home::Resolve;
 use hearth::tasks::State;
 use serde_json::{Map, Value, json};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 fn why(rig: &Rig) -> String {
@@ -67,7 +69,7 @@ async fn a_house_that_says_nothing_is_given_up() {
 }
 
 /// Connects, and calls a service on the lamp.
-async fn call_on(script: Script) -> (Fake, Rig, Result<Value, hearth::error::Error>, Duration) {
+async fn call_on(script: Script) -> (Fake, Rig, Result<Value, Error>, Duration) {
     let fake = Fake::start(script).await;
     let mut config = config(&fake.url(), "token");
     config.timeout_seconds = 3;
@@ -167,4 +169,29 @@ async fn the_first_message_may_be_larger_than_a_megabyte() {
     small.most_message_bytes = 1 << 20;
     let rig = start(&small).await;
     until("too large", async || why(&rig).contains("broke")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn names_of_the_local_network_are_looked_up_there() {
+    let fake = Fake::start(Script::Well(json!({}))).await;
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let heard = asked.clone();
+    let resolve: Resolve = Arc::new(move |name| {
+        heard.lock().unwrap().push(name.clone());
+        Box::pin(async move {
+            match name.as_str() {
+                // The first address leads nowhere: the next one is tried.
+                "house.local" => {
+                    Ok(vec!["127.0.0.2".parse().unwrap(), "127.0.0.1".parse().unwrap()])
+                }
+                _ => Err(Error::offline("nobody answers to that name")),
+            }
+        })
+    });
+    let url = format!("http://house.local:{}", fake.address.port());
+    let found = start_reaching(&config(&url, "token"), resolve.clone()).await;
+    found.connected().await;
+    assert_eq!(*asked.lock().unwrap(), ["house.local"]);
+    let lost = start_reaching(&config("http://other.local:8123", "token"), resolve).await;
+    until("said", async || why(&lost).contains("nobody answers to that name")).await;
 }

@@ -3,7 +3,7 @@
 use hearth::config::Secret;
 use hearth::error::Error;
 use hearth::events::{Event, Events, HouseChange, Next};
-use hearth::home::{self, Config, Home, Reach};
+use hearth::home::{self, Config, Home, Reach, Resolve};
 use hearth::http::{mdns::Mdns, tls};
 use hearth::mcp::{self, Answer, Call, Toolbox};
 use hearth::policy::{self, Caller, EntityScope, Grant, Level, Policy, Via};
@@ -54,11 +54,24 @@ pub async fn start(config: &Config) -> Rig {
 }
 
 pub async fn start_with(config: &Config, rules: &policy::Config) -> Rig {
+    rig(config, rules, None).await
+}
+
+/// Starts with `.local` names looked up by `resolve`.
+pub async fn start_reaching(config: &Config, resolve: Resolve) -> Rig {
+    rig(config, &policy::Config::default(), Some(resolve)).await
+}
+
+async fn rig(config: &Config, rules: &policy::Config, resolve: Option<Resolve>) -> Rig {
     let events = Events::new();
     let tasks = Tasks::new(events.clone());
     let store = Store::memory();
     let policy = Policy::start(rules, &store, &events, &tasks, None).await.unwrap();
-    let home = Home::start(config, &events, &tasks, &policy, &reach(&tasks)).unwrap();
+    let reach = match resolve {
+        Some(resolve) => reach(&tasks).resolving(resolve),
+        None => reach(&tasks),
+    };
+    let home = Home::start(config, &events, &tasks, &policy, &reach).unwrap();
     let toolbox = Toolbox::new(&mcp::Config::default(), &policy);
     toolbox.add_tools(home::tools(&home));
     toolbox.add_resources(home::resources(&home));

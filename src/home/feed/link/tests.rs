@@ -72,3 +72,17 @@ async fn a_dropped_subscription_is_ended() {
     let end = r#"{"id":2,"type":"unsubscribe_events","subscription":1}"#;
     assert_eq!(sent.recv().await.unwrap(), end);
 }
+
+#[tokio::test]
+async fn a_question_of_an_earlier_connection_forgets_no_later_one() {
+    let link = link();
+    let _first = link.open();
+    let old = link.send(&json!({"type": "a"})).unwrap();
+    link.close("the socket broke");
+    let mut sent = link.open();
+    let new = link.send(&json!({"type": "b"})).unwrap();
+    assert_eq!(sent.recv().await.unwrap(), r#"{"id":2,"type":"b"}"#);
+    drop(old);
+    hand(&link, &json!({"id": 2, "type": "result", "success": true, "result": 7}));
+    assert_eq!(new.answer(SOON).await.unwrap(), "7");
+}
