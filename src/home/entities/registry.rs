@@ -172,7 +172,14 @@ struct Display {
 
 #[derive(Deserialize)]
 struct Exposure {
-    exposed_entities: BTreeMap<String, BTreeMap<String, serde_json::Value>>,
+    exposed_entities: BTreeMap<String, Assistants>,
+}
+
+/// To whom an entity is exposed. No map: for thousands of entities it would be megabytes, which
+/// the allocator keeps.
+#[derive(Deserialize)]
+struct Assistants {
+    conversation: Option<bool>,
 }
 
 impl Registry {
@@ -216,13 +223,14 @@ impl Registry {
             Shelf::Entries => self.set_entries(read::<Display>(shelf, json)?, pool),
             Shelf::Exposed => {
                 let all = read::<Exposure>(shelf, json)?.exposed_entities;
-                let to_assistants = |by: &BTreeMap<String, serde_json::Value>| {
-                    by.get("conversation").and_then(serde_json::Value::as_bool) == Some(true)
+                let own = |id: String| match self.entries.get_key_value(&*id) {
+                    Some((own, _)) => own.clone(),
+                    None => id.into(),
                 };
                 self.exposed = all
                     .into_iter()
-                    .filter(|(_, by)| to_assistants(by))
-                    .map(|(id, _)| id.into())
+                    .filter(|(_, by)| by.conversation == Some(true))
+                    .map(|(id, _)| own(id))
                     .collect();
             }
         }
