@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::error::Error;
-use crate::policy::Level;
+use crate::policy::{EntityScope, Grant, Level};
 use lexopt::prelude::{Long, Short, Value, ValueExt as _};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -30,6 +30,8 @@ Commands:
   token new NAME    Make a token; it is shown once
       --level L     read, control (the default) or admin
       --service S   Only service S (may be repeated)
+      --area A      Only entities in area A, by its id (may be repeated)
+      --label L     Only entities with label L, by its id (may be repeated)
       --exposed     Only entities that the house exposes to assistants
   token list        List the tokens
   token revoke NAME Revoke a token; its sessions end at once
@@ -63,7 +65,7 @@ pub(super) enum Command {
 /// What to do with tokens.
 #[derive(Debug, PartialEq)]
 pub(super) enum Token {
-    New { name: String, level: Level, services: Vec<String>, exposed: bool },
+    New { name: String, grant: Grant },
     List,
     Revoke { name: String },
 }
@@ -93,6 +95,8 @@ pub(super) struct Options {
 struct Given {
     words: Vec<String>,
     services: Vec<String>,
+    areas: Vec<String>,
+    labels: Vec<String>,
     level: Option<Level>,
     form: Option<Form>,
     demo: bool,
@@ -127,6 +131,8 @@ fn read(args: impl Iterator<Item = OsString>) -> Result<(Given, Options), lexopt
             Short('p') | Long("port") => options.port = Some(parser.value()?.parse()?),
             Long("only") => options.only = list(&parser.value()?.string()?),
             Long("service") => given.services.push(parser.value()?.string()?),
+            Long("area") => given.areas.push(parser.value()?.string()?),
+            Long("label") => given.labels.push(parser.value()?.string()?),
             Long("level") => given.level = Some(level(&parser.value()?.string()?)?),
             Long("http") => given.form = Some(Form::Http),
             Long("stdio") => given.form = Some(Form::Stdio),
@@ -160,10 +166,18 @@ fn choose(given: Given) -> Result<Command, Error> {
         ["mcp-config"] => Command::McpConfig { form: given.form.unwrap_or_default() },
         ["token", "new", name] => Command::Token(Token::New {
             name: (*name).to_owned(),
-            level: given.level.unwrap_or(Level::Control),
-            services: given.services,
-            exposed: given.exposed,
+            grant: Grant {
+                level: given.level.unwrap_or(Level::Control),
+                services: given.services,
+                entities: EntityScope {
+                    exposed_only: given.exposed,
+                    areas: given.areas,
+                    labels: given.labels,
+                    deny: Vec::new(),
+                },
+            },
         }),
+        ["token", "new"] => return Err(Error::invalid("say a name: hearth token new NAME")),
         ["token", "list"] => Command::Token(Token::List),
         ["token", "revoke", name] => Command::Token(Token::Revoke { name: (*name).to_owned() }),
         ["audio", "list"] => Command::AudioList,
@@ -209,13 +223,10 @@ mod tests {
         check("mcp-config --ssh pi", Command::McpConfig { form: Form::Ssh("pi".into()) });
         check("serve --help", Command::Help);
         check("token revoke tablet", Command::Token(Token::Revoke { name: "tablet".into() }));
-        let made = Token::New {
-            name: "tablet".into(),
-            level: Level::Read,
-            services: vec!["home".into()],
-            exposed: false,
-        };
-        check("token new tablet --level read --service home", Command::Token(made));
+        let entities = EntityScope { areas: vec!["kitchen".into()], ..EntityScope::default() };
+        let grant = Grant { level: Level::Read, services: vec!["home".into()], entities };
+        let made = Token::New { name: "tablet".into(), grant };
+        check("token new tablet --level read --service home --area kitchen", Command::Token(made));
     }
 
     #[test]

@@ -6,7 +6,6 @@ use crate::app::say;
 use crate::aurora;
 use crate::error::Error;
 use crate::http::control;
-use crate::policy::{EntityScope, Grant};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
@@ -35,9 +34,7 @@ pub(super) fn health(options: &Options, service: Option<&str>) -> Result<ExitCod
 pub(super) fn token(options: &Options, command: &Token) -> Result<(), Error> {
     let config = config::load(options)?;
     match command {
-        Token::New { name, level, services, exposed } => {
-            let entities = EntityScope { exposed_only: *exposed, ..EntityScope::default() };
-            let grant = Grant { level: *level, services: services.clone(), entities };
+        Token::New { name, grant } => {
             let body = json!({"name": name, "grant": grant});
             let made = done(ask(&config, "POST", "/api/web/tokens", Some(&body))?)?;
             say(made["secret"].as_str().unwrap_or_default());
@@ -45,9 +42,7 @@ pub(super) fn token(options: &Options, command: &Token) -> Result<(), Error> {
         Token::List => {
             let list = done(ask(&config, "GET", "/api/web/tokens", None)?)?;
             for token in list["tokens"].as_array().into_iter().flatten() {
-                let word = |v: &Value| v.as_str().unwrap_or_default().to_owned();
-                let level = word(&token["grant"]["level"]);
-                say(&format!("{:<40} {level}", word(&token["name"])));
+                say(&described(token));
             }
         }
         Token::Revoke { name } => {
@@ -57,6 +52,30 @@ pub(super) fn token(options: &Options, command: &Token) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// A token in one line: its name, its level, and what narrows it.
+fn described(token: &Value) -> String {
+    let word = |v: &Value| v.as_str().unwrap_or_default().to_owned();
+    let grant = &token["grant"];
+    let mut line = format!("{:<40} {:<8}", word(&token["name"]), word(&grant["level"]));
+    let entities = &grant["entities"];
+    for (what, list) in [
+        ("services", &grant["services"]),
+        ("areas", &entities["areas"]),
+        ("labels", &entities["labels"]),
+        ("never", &entities["deny"]),
+    ] {
+        let items: Vec<&str> =
+            list.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        if !items.is_empty() {
+            line += &format!(" {what}: {}", items.join(", "));
+        }
+    }
+    if entities["exposed_only"] == true {
+        line += " exposed only";
+    }
+    line.trim_end().to_owned()
 }
 
 /// `hearth audio list`.

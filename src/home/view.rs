@@ -39,6 +39,7 @@ fn value(house: &House, cache: &Cache, id: &str, entity: &Entity, field: &str) -
     let area = || entity.area.as_ref().and_then(|area| registry.areas.get(area));
     match field {
         "name" => Some(clean(entity.name.as_deref()?, 100).into()),
+        "state" if is_password(entity) => Some("(hidden)".into()),
         "state" => Some(clean(&entity.state, 255).into()),
         "unit" => {
             let unit = entity.attribute("unit_of_measurement")?;
@@ -60,6 +61,7 @@ fn value(house: &House, cache: &Cache, id: &str, entity: &Entity, field: &str) -
         "last_updated" => Some(house.time(entity.updated).into()),
         "exposed" => Some(entity.exposed.into()),
         "attributes" => Some(attributes(entity, None)),
+        key if KEYS.contains(&key) => None,
         attribute => Some(text::clean_value(entity.attribute(attribute)?)),
     }
 }
@@ -85,8 +87,18 @@ pub(crate) fn whole(
     row
 }
 
+/// Whether the state is a password: a text entity in that mode.
+fn is_password(entity: &Entity) -> bool {
+    entity.attributes.contains("\"password\"")
+        && entity.attribute("mode").is_some_and(|mode| mode == "password")
+}
+
+/// Attributes that are keys to something, such as a camera's pictures: nobody is shown them.
+const KEYS: &[&str] = &["access_token", "entity_picture", "entity_picture_local"];
+
 fn attributes(entity: &Entity, wanted: Option<&[String]>) -> Value {
     let mut all = entity.attributes();
+    all.retain(|name, _| !KEYS.contains(&name.as_str()));
     match wanted {
         Some(wanted) => all.retain(|name, _| wanted.contains(name)),
         None => all.retain(|name, value| !SILENT.contains(&name.as_str()) && !value.is_null()),

@@ -14,6 +14,7 @@ use rmcp::transport::streamable_http_server::session::local::{
 use rmcp::transport::streamable_http_server::session::{
     ServerSseMessage, SessionId, SessionManager,
 };
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -108,14 +109,23 @@ impl Sessions {
         }
     }
 
-    /// The session that goes when there is one too many; never `newest`.
+    /// The session that goes when there is one too many; never `newest`. It is one of the token that
+    /// has the most, so that nobody can push out others by opening many.
     fn victim(&self, newest: &SessionId) -> Option<SessionId> {
         let list = lock(&self.list);
         if list.len() <= self.most {
             return None;
         }
+        let token = |entry: &Entry| entry.owner.as_ref().map(|(caller, _)| caller.token);
+        let mut held: HashMap<Option<u64>, usize> = HashMap::new();
+        for entry in list.values() {
+            *held.entry(token(entry)).or_default() += 1;
+        }
         let others = list.iter().filter(|(id, _)| *id != newest);
-        let oldest = others.min_by_key(|(_, entry)| (entry.streams > 0, entry.used));
+        let oldest = others.min_by_key(|(_, entry)| {
+            let share = held.get(&token(entry)).copied().unwrap_or_default();
+            (entry.streams > 0, Reverse(share), entry.used)
+        });
         oldest.map(|(id, _)| id.clone())
     }
 
@@ -267,6 +277,28 @@ mod tests {
         assert_eq!(there(&sessions, &[&first, &third, &fourth]).await, [false, true, true]);
         drop((streaming, also));
         assert_eq!(sessions.count(), (2, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_sessions_of_one_token_push_out_its_own() {
+        let sessions = Sessions::new(3);
+        let grant = Arc::new(crate::policy::Grant::default());
+        let of = |token| Caller {
+            name: "t".into(),
+            via: crate::policy::Via::Http,
+            grant: grant.clone(),
+            token,
+        };
+        let quiet = open(&sessions).await;
+        sessions.bind(&quiet, &of(1), &Profile::Default);
+        let mut greedy = Vec::new();
+        for _ in 0..5 {
+            let id = open(&sessions).await;
+            sessions.bind(&id, &of(2), &Profile::Default);
+            greedy.push(id);
+        }
+        assert_eq!(there(&sessions, &[&quiet, &greedy[4]]).await, [true, true]);
+        assert_eq!(there(&sessions, &[&greedy[0], &greedy[1]]).await, [false, false]);
     }
 
     #[tokio::test(start_paused = true)]
