@@ -9,6 +9,7 @@ use crate::events::{Event, Events, Service};
 use futures_util::FutureExt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
@@ -91,6 +92,12 @@ struct Shared {
     running: Mutex<Vec<Running>>,
     stop: CancellationToken,
 }
+
+// The runtime makes its own copy of the code that drives a task for every type of future, twenty
+// functions each. All of ours are given to it as one type.
+type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Run = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
+type Make = Box<dyn Fn(CancellationToken) -> Run + Send + Sync>;
 
 struct Running {
     name: &'static str,
@@ -176,15 +183,20 @@ impl Tasks {
         M: Fn(CancellationToken) -> F + Send + Sync + 'static,
         F: Future<Output = Result<(), Error>> + Send + 'static,
     {
+        self.supervise(name, Box::new(move |stop| Box::pin(make(stop))));
+    }
+
+    fn supervise(&self, name: &'static str, make: Make) {
         let status = self.status(name, Whose::Own);
         let stop = self.shared.stop.child_token();
         let token = stop.clone();
-        let join = self.shared.runtime.spawn(async move {
+        let join = self.start(Box::pin(async move {
             let mut again = Again::default();
             loop {
                 let began = Instant::now();
-                let end = AssertUnwindSafe(make(token.clone())).catch_unwind().await;
-                let why = match end {
+                // What panics while it is made is caught with what panics while it runs.
+                let run = async { make(token.clone()).await };
+                let why = match AssertUnwindSafe(run).catch_unwind().await {
                     Ok(Ok(())) => return,
                     Ok(Err(e)) => e.to_string(),
                     Err(panic) => format!("panicked: {}", panic_text(&*panic)),
@@ -198,8 +210,12 @@ impl Tasks {
                     () = token.cancelled() => return,
                 }
             }
-        });
+        }));
         lock(&self.shared.running).push(Running { name, stop, join });
+    }
+
+    fn start(&self, job: Job) -> JoinHandle<()> {
+        self.shared.runtime.spawn(job)
     }
 
     /// Runs `body` on an OS thread of its own, with the same rules as [`Tasks::spawn`].
@@ -237,9 +253,9 @@ impl Tasks {
             .stack_size(512 * 1024)
             .spawn(run)
             .map_err(|e| Error::broken(format!("cannot start the thread '{name}'")).because(e))?;
-        let join = self.shared.runtime.spawn(async move {
+        let join = self.start(Box::pin(async move {
             let _ = end.await;
-        });
+        }));
         lock(&self.shared.running).push(Running { name, stop, join });
         Ok(())
     }
@@ -250,11 +266,7 @@ impl Tasks {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        self.shared.runtime.spawn(async move {
-            if let Err(panic) = AssertUnwindSafe(future).catch_unwind().await {
-                log::error!("a job panicked: {}", panic_text(&*panic));
-            }
-        })
+        self.start(unharmed(Box::pin(future)))
     }
 
     /// Runs blocking code on the runtime's bounded pool of threads.
@@ -263,8 +275,14 @@ impl Tasks {
         T: Send + 'static,
         B: FnOnce() -> T + Send + 'static,
     {
-        let run = self.shared.runtime.spawn_blocking(body);
-        run.await.map_err(|e| Error::broken("a blocking call did not end").because(e))
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        let run: Box<dyn FnOnce() + Send> = Box::new(move || {
+            // Whoever asked may be gone by now.
+            let _ = answer.send(body());
+        });
+        let failed = |e: &str| Error::broken(format!("a blocking call did not end: {e}"));
+        self.shared.runtime.spawn_blocking(run).await.map_err(|e| failed(&e.to_string()))?;
+        answered.await.map_err(|_| failed("it gave no answer"))
     }
 
     /// Returns the token that is cancelled when the program is to end.
@@ -327,6 +345,15 @@ impl Again {
         status.set(state(why.to_owned()));
         LONGEST_PAUSE.min(FIRST_PAUSE * 2u32.saturating_pow(self.failures.min(16) - 1))
     }
+}
+
+/// Logs a panic of `job` in place of passing it on.
+fn unharmed(job: Job) -> Job {
+    Box::pin(async move {
+        if let Err(panic) = AssertUnwindSafe(job).catch_unwind().await {
+            log::error!("a job panicked: {}", panic_text(&*panic));
+        }
+    })
 }
 
 /// Returns what a panic said.

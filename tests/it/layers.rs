@@ -22,6 +22,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("http_body_util", &["http", "mcp"]),
     ("hyper", &["http"]),
     ("hyper_util", &["http"]),
+    ("idna_adapter", &[]),
     ("jiff", &["home", "web"]),
     ("lexopt", &["app"]),
     ("log", &["*"]),
@@ -47,6 +48,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("toml", &["app", "config"]),
     ("tower", &["http", "mcp"]),
     ("tower_http", &["http"]),
+    ("tracing", &[]),
     ("ureq", &["http"]),
     ("webpki_roots", &["http"]),
 ];
