@@ -334,9 +334,10 @@ impl ServerHandler for Server {
     ) -> Result<CompleteResult, ErrorData> {
         let caller = self.caller(&cx.extensions)?;
         let mut values = lists::complete(&self.mcp.toolbox, &caller, &self.profile, &request)?;
+        let total = u32::try_from(values.len()).ok();
         let more = values.len() > CompletionInfo::MAX_VALUES;
         values.truncate(CompletionInfo::MAX_VALUES);
-        let info = CompletionInfo::with_pagination(values, None, more)
+        let info = CompletionInfo::with_pagination(values, total, more)
             .map_err(|e| ErrorData::internal_error(e, None))?;
         Ok(CompleteResult::new(info))
     }

@@ -2,9 +2,10 @@
 
 use crate::mcp::Bench;
 use hearth::http::{Body, Request, Response, Router, to_bytes};
-use hearth::mcp::{Config, over_http};
+use hearth::mcp::{Config, Prompt, PromptArg, over_http};
 use hearth::policy::{Caller, Level};
 use serde_json::{Value, json};
+use std::sync::Arc;
 use tower::ServiceExt as _;
 
 /// One client of the routes.
@@ -245,5 +246,37 @@ async fn at_the_cap_the_session_idle_longest_ends() {
     let third = web.open("/mcp").await;
     for (session, want) in [(&first, 200), (&second, 404), (&third, 200)] {
         assert_eq!(web.ask("/mcp", session, "ping", json!({})).await.0, want);
+    }
+}
+
+#[tokio::test]
+async fn a_completion_says_how_many_values_there_are() {
+    let bench = Bench::new().await;
+    bench.toolbox.add_prompts(vec![Prompt {
+        name: "lamp_tell",
+        title: "Tell of a lamp",
+        about: "Tells of a lamp",
+        args: vec![PromptArg { name: "lamp", about: "Which", required: true }],
+        values: Arc::new(|_, _| (0..250).map(|n| format!("hall lamp {n:03}")).collect()),
+        write: Arc::new(|_, _| Box::pin(async { Ok("a lamp".into()) })),
+    }]);
+    let web = Web::new(&bench, Some(bench.reader().await));
+    let session = web.open("/mcp").await;
+    for (typed, shown, total, first) in [
+        ("", 100, 250, "hall lamp 000"),
+        ("LAMP 1", 100, 133, "hall lamp 100"),
+        ("p 24", 13, 13, "hall lamp 240"),
+        ("07", 13, 13, "hall lamp 070"),
+    ] {
+        let params = json!({
+            "ref": { "type": "ref/prompt", "name": "lamp_tell" },
+            "argument": { "name": "lamp", "value": typed },
+        });
+        let said = web.ask("/mcp", &session, "completion/complete", params).await.1;
+        let found = &said["result"]["completion"];
+        let values = found["values"].as_array().unwrap();
+        assert_eq!((values.len(), &values[0]), (shown, &json!(first)), "{typed}: {said}");
+        assert_eq!(found["total"], total, "{typed}");
+        assert_eq!(found["hasMore"], total > 100, "{typed}");
     }
 }
