@@ -18,7 +18,7 @@ const RESOURCE: usize = 64 << 10;
 
 pub(crate) fn instructions(toolbox: &Toolbox, profile: &Profile) -> String {
     let mut text = String::from("Hearth runs a home: its devices, lights and messages.");
-    if *profile == Profile::Default {
+    if toolbox.held().hidden(profile).next().is_some() {
         text +=
             " More tools than listed: hearth_find_tools finds them, hearth_call_tool calls them.";
     }
