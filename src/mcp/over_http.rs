@@ -115,9 +115,7 @@ impl OverHttp {
         };
         let id = match look(&body) {
             Ok(id) => id,
-            Err((code, text)) => {
-                return refusal(StatusCode::BAD_REQUEST, code, &text, &Value::Null);
-            }
+            Err(bad) => return refusal(StatusCode::BAD_REQUEST, bad.code, &bad.text, &bad.id),
         };
         // What came chunked is one piece now.
         parts.headers.remove(header::TRANSFER_ENCODING);
@@ -211,34 +209,46 @@ fn accept_anything(headers: &mut HeaderMap) {
     }
 }
 
-/// What can be said of a message before its method is known.
+/// What can be said of a message before its method is known. Anything may stand where a text should.
 #[derive(Deserialize)]
 struct Envelope {
-    jsonrpc: Option<String>,
+    jsonrpc: Option<Value>,
     id: Option<Value>,
-    method: Option<String>,
+    method: Option<Value>,
     result: Option<IgnoredAny>,
     error: Option<IgnoredAny>,
 }
 
-/// Returns the id of a JSON-RPC message; else the code and text of the error.
-fn look(body: &Bytes) -> Result<Value, (i32, String)> {
+/// Why a message is none.
+struct Bad {
+    code: i32,
+    text: String,
+    /// The id, when it can be read; else null.
+    id: Value,
+}
+
+/// Returns the id of a JSON-RPC message; null for one that wants no answer.
+fn look(body: &Bytes) -> Result<Value, Bad> {
     let envelope: Envelope = match serde_json::from_slice(body) {
         Ok(envelope) => envelope,
         Err(e) if e.is_data() => {
             let text = "Invalid Request: one JSON-RPC message per request, as an object";
-            return Err((-32600, text.into()));
+            return Err(Bad { code: -32600, text: text.into(), id: Value::Null });
         }
-        Err(e) => return Err((-32700, format!("Parse error: {e}"))),
+        Err(e) => {
+            return Err(Bad { code: -32700, text: format!("Parse error: {e}"), id: Value::Null });
+        }
     };
-    let id = envelope.id.unwrap_or_default();
-    let known = envelope.jsonrpc.as_deref() == Some("2.0");
-    let is_something =
-        envelope.method.is_some() || envelope.result.is_some() || envelope.error.is_some();
-    if known && is_something && (id.is_null() || id.is_string() || id.is_number()) {
-        return Ok(id);
+    let (given, known) = (envelope.id.unwrap_or_default(), envelope.jsonrpc == Some("2.0".into()));
+    let is_readable = given.is_string() || given.is_number();
+    let is_something = envelope.method.is_some_and(|method| method.is_string())
+        || envelope.result.is_some()
+        || envelope.error.is_some();
+    if known && is_something && (given.is_null() || is_readable) {
+        return Ok(given);
     }
-    Err((-32600, "Invalid Request: not a JSON-RPC 2.0 message".into()))
+    let id = if is_readable { given } else { Value::Null };
+    Err(Bad { code: -32600, text: "Invalid Request: not a JSON-RPC 2.0 message".into(), id })
 }
 
 fn refusal(status: StatusCode, code: i32, text: &str, id: &Value) -> Response {

@@ -365,7 +365,8 @@ impl ServerHandler for Server {
             let text = format!("Invalid params for {}", request.method);
             return Err(ErrorData::invalid_params(text, None));
         }
-        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, request.method, None))
+        let text = format!("unknown method '{}'", request.method);
+        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, text, None))
     }
 
     async fn on_initialized(&self, cx: NotificationContext<RoleServer>) {

@@ -275,14 +275,16 @@ fn why(line: &[u8], e: &serde_json::Error) -> Vec<u8> {
     match serde_json::from_slice::<Value>(line) {
         Err(_) => fault(-32700, &format!("Parse error: {e}"), &Value::Null),
         Ok(message) => {
-            let id = message.get("id").cloned().unwrap_or_default();
+            // Whoever sent half a message still waits for an answer to its id.
+            let id = message.get("id").filter(|id| id.is_string() || id.is_number());
             let is_call = message.get("jsonrpc").is_some_and(|v| v == "2.0")
                 && message.get("method").is_some_and(Value::is_string)
-                && (id.is_string() || id.is_number());
-            if is_call {
-                return fault(-32602, "Invalid params", &id);
+                && id.is_some();
+            let id = id.unwrap_or(&Value::Null);
+            match is_call {
+                true => fault(-32602, "Invalid params", id),
+                false => fault(-32600, "Invalid Request: not a JSON-RPC 2.0 message", id),
             }
-            fault(-32600, "Invalid Request: not a JSON-RPC 2.0 message", &Value::Null)
         }
     }
 }

@@ -88,19 +88,23 @@ async fn what_is_no_message_gets_a_json_rpc_error() {
         ("\u{0}".into(), 400, -32700, json!(null)),
         ("[]".into(), 400, -32600, json!(null)),
         ("[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}]".into(), 400, -32600, json!(null)),
-        ("{\"id\":1,\"method\":\"ping\"}".into(), 400, -32600, json!(null)),
+        ("{\"id\":1,\"method\":\"ping\"}".into(), 400, -32600, json!(1)),
+        ("{\"jsonrpc\":2.0,\"id\":\"b\",\"method\":\"ping\"}".into(), 400, -32600, json!("b")),
+        ("{\"jsonrpc\":\"2.0\",\"id\":4,\"method\":7}".into(), 400, -32600, json!(4)),
         ("{\"jsonrpc\":\"2.0\",\"id\":{},\"method\":\"ping\"}".into(), 400, -32600, json!(null)),
-        ("{\"jsonrpc\":\"2.0\",\"id\":1}".into(), 400, -32600, json!(null)),
+        ("{\"jsonrpc\":\"2.0\",\"id\":1}".into(), 400, -32600, json!(1)),
         (call(json!(5), json!({ "name": 7 })), 200, -32602, json!(5)),
         (call(json!("a"), json!({ "name": "lamp_paint" })), 200, -32602, json!("a")),
         ("{\"jsonrpc\":\"2.0\",\"id\":9,\"method\":\"no/such\"}".into(), 200, -32601, json!(9)),
-    ] as [(String, u16, i32, Value); 11]
+    ] as [(String, u16, i32, Value); 13]
     {
         let answer = web.send("POST", "/mcp", &session, &body).await;
         assert_eq!(answer.status().as_u16(), status, "{body}");
         let said = message(answer).await;
         assert_eq!((&said["error"]["code"], &said["id"]), (&json!(code), &id), "{body}: {said}");
     }
+    let said = web.ask("/mcp", &session, "nope", json!({})).await.1;
+    assert_eq!(said["error"]["message"], "unknown method 'nope'");
     let large = "x".repeat((1 << 20) + 1);
     assert_eq!(web.send("POST", "/mcp", &session, &large).await.status(), 413);
     // And the session is as good as before.
