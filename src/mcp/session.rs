@@ -34,6 +34,8 @@ struct Entry {
     owner: Option<(Caller, Profile)>,
     used: Instant,
     streams: usize,
+    /// Whether its client knows events without data, from which a stream can be taken up again.
+    primes: bool,
 }
 
 /// What a request finds under the session id that it names.
@@ -55,11 +57,17 @@ impl Sessions {
         Sessions { kept, list: Arc::default(), most: most.max(1) }
     }
 
-    /// Writes down who opened the session.
-    pub(crate) fn bind(&self, id: &str, caller: &Caller, profile: &Profile) {
+    /// Writes down who opened the session, and whether its streams may begin with an empty event.
+    pub(crate) fn bind(&self, id: &str, caller: &Caller, profile: &Profile, primes: bool) {
         if let Some(entry) = lock(&self.list).get_mut(id) {
             entry.owner = Some((caller.clone(), profile.clone()));
+            entry.primes = primes;
         }
+    }
+
+    /// Whether the session's streams may begin with an empty event.
+    pub(crate) fn primes(&self, id: &str) -> bool {
+        lock(&self.list).get(id).is_some_and(|entry| entry.primes)
     }
 
     /// Returns whose session `id` is, as seen by `caller` at `profile`.
@@ -134,11 +142,13 @@ impl Sessions {
     where
         S: Stream<Item = ServerSseMessage> + Send + Sync + 'static,
     {
+        let mut primes = false;
         if let Some(entry) = lock(&self.list).get_mut(id) {
             entry.used = Instant::now();
             entry.streams += 1;
+            primes = entry.primes;
         }
-        Counted { stream: Box::pin(stream), id: id.clone(), list: self.list.clone() }
+        Counted { stream: Box::pin(stream), id: id.clone(), list: self.list.clone(), primes }
     }
 }
 
@@ -147,13 +157,21 @@ struct Counted {
     stream: Pin<Box<dyn Stream<Item = ServerSseMessage> + Send + Sync>>,
     id: SessionId,
     list: Arc<Mutex<HashMap<SessionId, Entry>>>,
+    primes: bool,
 }
 
 impl Stream for Counted {
     type Item = ServerSseMessage;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.stream.as_mut().poll_next(cx)
+        loop {
+            let next = self.stream.as_mut().poll_next(cx);
+            match &next {
+                // Older clients take an event without data for a broken message.
+                Poll::Ready(Some(event)) if event.message.is_none() && !self.primes => {}
+                _ => return next,
+            }
+        }
     }
 }
 
@@ -174,7 +192,7 @@ impl SessionManager for Sessions {
 
     async fn create_session(&self) -> Result<(SessionId, Kept), Self::Error> {
         let (id, transport) = self.kept.create_session().await?;
-        let entry = Entry { owner: None, used: Instant::now(), streams: 0 };
+        let entry = Entry { owner: None, used: Instant::now(), streams: 0, primes: false };
         lock(&self.list).insert(id.clone(), entry);
         while let Some(victim) = self.victim(&id) {
             log::info!("mcp: {} sessions are open; the one idle longest ends", self.most);
@@ -290,11 +308,11 @@ mod tests {
             token,
         };
         let quiet = open(&sessions).await;
-        sessions.bind(&quiet, &of(1), &Profile::Default);
+        sessions.bind(&quiet, &of(1), &Profile::Default, false);
         let mut greedy = Vec::new();
         for _ in 0..5 {
             let id = open(&sessions).await;
-            sessions.bind(&id, &of(2), &Profile::Default);
+            sessions.bind(&id, &of(2), &Profile::Default, false);
             greedy.push(id);
         }
         assert_eq!(there(&sessions, &[&quiet, &greedy[4]]).await, [true, true]);

@@ -1,6 +1,7 @@
 //! The routes, without sockets: what is no MCP, whose session is whose, and which service is where.
 
 use crate::mcp::Bench;
+use futures_util::StreamExt as _;
 use hearth::http::{Body, Request, Response, Router, to_bytes};
 use hearth::mcp::{Config, Prompt, PromptArg, over_http};
 use hearth::policy::{Caller, Level};
@@ -40,14 +41,18 @@ impl Web {
         self.router.clone().oneshot(request).await.unwrap()
     }
 
-    /// Opens a session and returns its id.
-    async fn open(&self, path: &str) -> String {
+    async fn hello(&self, path: &str, version: &str) -> Response {
         let hello = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
-            "protocolVersion": "2025-11-25",
+            "protocolVersion": version,
             "capabilities": {},
             "clientInfo": { "name": "test", "version": "0" },
         } });
-        let answer = self.send("POST", path, "", &hello.to_string()).await;
+        self.send("POST", path, "", &hello.to_string()).await
+    }
+
+    /// Opens a session and returns its id.
+    async fn open(&self, path: &str) -> String {
+        let answer = self.hello(path, "2025-11-25").await;
         assert_eq!(answer.status(), 200);
         let id = answer.headers()["mcp-session-id"].to_str().unwrap().to_owned();
         let said = message(answer).await;
@@ -282,5 +287,33 @@ async fn a_completion_says_how_many_values_there_are() {
         assert_eq!((values.len(), &values[0]), (shown, &json!(first)), "{typed}: {said}");
         assert_eq!(found["total"], total, "{typed}");
         assert_eq!(found["hasMore"], total > 100, "{typed}");
+    }
+}
+
+#[tokio::test]
+async fn only_clients_that_know_it_get_an_event_without_data() {
+    let bench = Bench::new().await;
+    let web = Web::new(&bench, Some(bench.reader().await));
+    let first = async |answer: Response| {
+        let mut body = answer.into_body().into_data_stream();
+        let piece = tokio::time::timeout(std::time::Duration::from_secs(10), body.next()).await;
+        String::from_utf8(piece.expect("nothing comes").unwrap().unwrap().to_vec()).unwrap()
+    };
+    let is_empty = |piece: &str| piece.lines().any(|line| line.trim_end() == "data:");
+    for (version, primed) in [("2025-06-18", false), ("2025-03-26", false), ("2025-11-25", true)] {
+        let answer = web.hello("/mcp", version).await;
+        let id = answer.headers()["mcp-session-id"].to_str().unwrap().to_owned();
+        let said = first(answer).await;
+        assert_eq!(is_empty(&said), primed, "{version}: {said}");
+        let ready = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
+        web.send("POST", "/mcp", &id, &ready.to_string()).await;
+        let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" }).to_string();
+        let said = first(web.send("POST", "/mcp", &id, &ping).await).await;
+        assert_eq!(is_empty(&said), primed, "{version}: {said}");
+        // On the stream for notices what comes first is the notice.
+        let notices = web.send("GET", "/mcp", &id, "").await;
+        bench.toolbox.add_prompts(Vec::new());
+        let said = first(notices).await;
+        assert_eq!(is_empty(&said), primed, "{version}: {said}");
     }
 }
