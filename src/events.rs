@@ -111,10 +111,12 @@ pub struct Audit {
     pub action: String,
     /// What it was aimed at, capped.
     pub target: String,
-    /// `allowed`, `asked`, `denied` or `failed`.
+    /// `allowed`, `asked` (a confirmation is needed), `denied`, `failed` or `dry_run`.
     pub outcome: &'static str,
     /// Why it was denied or failed, capped.
     pub reason: Option<String>,
+    /// How long a call took, in ms; `None` for what is no call.
+    pub ms: Option<u64>,
 }
 
 /// An event with its place in the order of all events.

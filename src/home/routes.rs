@@ -158,6 +158,9 @@ async fn call(
     };
     let args: CallArgs = serde_json::from_value(Value::Object(asked))
         .map_err(|e| Error::invalid(format!("a call like that cannot be: {e}")))?;
-    let call = Call { confirm, ..Call::new(caller) };
-    Ok(Json(tools::call(home, call, args).await?))
+    let underway = home.policy().begin(&caller, "home_call", "", Level::Control);
+    let call = Call { confirm, ..Call::new(underway.caller()) };
+    let done = tools::call(home, call, args).await;
+    underway.end(done.as_ref().err());
+    Ok(Json(done?))
 }

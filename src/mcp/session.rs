@@ -306,6 +306,7 @@ mod tests {
             via: crate::policy::Via::Http,
             grant: grant.clone(),
             token,
+            underway: None,
         };
         let quiet = open(&sessions).await;
         sessions.bind(&quiet, &of(1), &Profile::Default, false);

@@ -153,6 +153,7 @@ mod tests {
             target: String::new(),
             outcome: "allowed",
             reason: None,
+            ms: None,
         })
     }
 
@@ -183,8 +184,8 @@ mod tests {
     fn nobody_is_told_what_it_may_not_know() {
         let page = Page { name: "rooms", title: "Rooms", events: &["entity"], summary: None };
         let check = |grant: Grant, event: Event, want: bool| {
-            let caller =
-                Caller { name: "tablet".into(), via: Via::Http, grant: Arc::new(grant), token: 7 };
+            let (name, grant) = ("tablet".into(), Arc::new(grant));
+            let caller = Caller { name, via: Via::Http, grant, token: 7, underway: None };
             assert_eq!(may_know(&caller, std::slice::from_ref(&page), &event), want, "{event:?}");
         };
         let scoped = |scope: EntityScope| Grant { entities: scope, ..Grant::default() };

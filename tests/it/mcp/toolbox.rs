@@ -2,7 +2,7 @@
 
 use crate::mcp::Bench;
 use hearth::error::{Error, Kind};
-use hearth::mcp::{Answer, Call, Config, Profile};
+use hearth::mcp::{Answer, Call, Config, Profile, Tool};
 use hearth::policy::{Caller, Level};
 use serde_json::{Map, Value, json};
 
@@ -46,7 +46,10 @@ async fn a_refused_call_does_nothing_and_is_written_down() {
     let e = call(&bench, &reader, "lamp_set", json!({ "text": "on" })).await.unwrap_err();
     assert_eq!(e.kind(), Kind::Refused);
     let audit = bench.policy.audit();
-    assert_eq!((audit.len(), audit[0].outcome, audit[0].who.as_str()), (1, "denied", "reader"));
+    let line = &audit[0];
+    assert_eq!((audit.len(), line.outcome, line.who.as_str()), (1, "denied", "reader"));
+    assert_eq!((line.action.as_str(), line.target.as_str()), ("lamp_set", r#"{"text":"on"}"#));
+    assert!(line.reason.as_ref().unwrap().contains("may not control lamp"), "{line:?}");
 }
 
 #[tokio::test]
@@ -60,6 +63,28 @@ async fn changes_are_written_down_and_looks_are_not() {
     assert_eq!(audit.len(), 1);
     assert_eq!((line.action.as_str(), line.outcome), ("lamp_set", "allowed"));
     assert_eq!(line.target, r#"{"text":"on"}"#);
+    assert!(line.ms.is_some_and(|ms| ms < 10_000), "{line:?}");
+}
+
+#[tokio::test]
+async fn a_call_that_is_given_up_is_written_down_too() {
+    let bench = Bench::new().await;
+    let slow = |_: Call, _: crate::mcp::Echo| std::future::pending::<Result<Answer, Error>>();
+    let slow = Tool::rich("lamp_fade", "Fade a lamp", "Never ends", Level::Control, slow);
+    bench.toolbox.add_tools(vec![slow]);
+    let user = bench.caller("user", Level::Control, &[]).await;
+    let args = Map::from_iter([("text".to_owned(), json!("a"))]);
+    {
+        let run = bench.toolbox.call(Call::new(user.clone()), "lamp_fade", args);
+        tokio::pin!(run);
+        assert!(futures_util::poll!(&mut run).is_pending());
+        assert!(bench.policy.audit().is_empty());
+    }
+    let audit = bench.policy.audit();
+    assert_eq!(
+        (audit.len(), audit[0].action.as_str(), audit[0].outcome),
+        (1, "lamp_fade", "failed")
+    );
 }
 
 #[tokio::test]
