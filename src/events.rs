@@ -32,6 +32,9 @@ pub enum Event {
 }
 
 impl Event {
+    /// The names of all events, as [`Event::name`] returns them.
+    pub const NAMES: [&str; 4] = ["service", "entity", "house", "audit"];
+
     /// Returns the name used in SSE `event:` lines and filters.
     pub fn name(&self) -> &'static str {
         match self {

@@ -19,6 +19,10 @@ const BUDGET: usize = 256 * 1024;
 /// At most so many entities in one answer.
 const MOST: usize = 5000;
 
+/// The paths of the routes, for whoever asks for one that is not there.
+pub const API: &[&str] =
+    &["/api/home/call", "/api/home/entities", "/api/home/entities/{id}", "/api/home/houses"];
+
 /// Returns the routes. They stand behind the guard, which says who calls.
 pub fn routes(home: &Home) -> Router {
     Router::new()

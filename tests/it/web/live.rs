@@ -96,7 +96,11 @@ async fn a_stream_ends_when_its_token_is_revoked() {
 async fn a_filter_that_does_not_exist_is_refused() {
     let house = House::new().await;
     let (_, caller) = house.token("script", Grant::default()).await;
-    assert_eq!(house.get("/events?entity=light.x", Some(&caller)).await.status, 400);
+    let answer = house.get("/events?entity=light.x", Some(&caller)).await;
+    assert_eq!(answer.status, 400);
+    let said = answer.json().await;
+    let text = said["error"]["message"].as_str().unwrap();
+    assert!(text.contains("no filter 'entity'") && text.contains("entity_id"), "{said}");
     let long = vec!["x"; 65].join(",");
     let answer = house.get(&format!("/events?area={long}"), Some(&caller)).await;
     assert_eq!(answer.json().await["error"]["code"], "invalid");
