@@ -160,7 +160,7 @@ async fn call(
         Some(Value::String(token)) => Some(token),
         _ => None,
     };
-    let args: CallArgs = serde_json::from_value(Value::Object(asked))
+    let args = CallArgs::deserialize(&Value::Object(asked))
         .map_err(|e| Error::invalid(format!("a call like that cannot be: {e}")))?;
     let underway = home.policy().begin(&caller, "home_call", "", Level::Control);
     let call = Call { confirm, ..Call::new(underway.caller()) };

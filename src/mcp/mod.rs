@@ -5,8 +5,10 @@
 //! start those. This is the only module that names rmcp. It knows no service.
 
 mod answer;
+mod arguments;
 mod asking;
 mod call;
+mod carrier;
 mod client;
 mod complete;
 mod config;

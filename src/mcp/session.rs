@@ -5,6 +5,7 @@
 //! that opened it, and ends with that token. Knows nothing of HTTP itself.
 
 use crate::mcp::Profile;
+use crate::mcp::carrier::Carrier;
 use crate::policy::{Caller, Policy};
 use futures_util::Stream;
 use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
@@ -184,13 +185,11 @@ impl Drop for Counted {
     }
 }
 
-type Kept = <LocalSessionManager as SessionManager>::Transport;
-
 impl SessionManager for Sessions {
     type Error = LocalSessionManagerError;
-    type Transport = Kept;
+    type Transport = Carrier;
 
-    async fn create_session(&self) -> Result<(SessionId, Kept), Self::Error> {
+    async fn create_session(&self) -> Result<(SessionId, Carrier), Self::Error> {
         let (id, transport) = self.kept.create_session().await?;
         let entry = Entry { owner: None, used: Instant::now(), streams: 0, primes: false };
         lock(&self.list).insert(id.clone(), entry);
@@ -198,7 +197,7 @@ impl SessionManager for Sessions {
             log::info!("mcp: {} sessions are open; the one idle longest ends", self.most);
             self.end(&victim).await;
         }
-        Ok((id, transport))
+        Ok((id, Carrier::new(transport)))
     }
 
     async fn initialize_session(
