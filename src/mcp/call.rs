@@ -5,6 +5,7 @@
 
 use crate::error::Error;
 use crate::mcp::{Answer, Call, Prompt, Tool, Toolbox, wire};
+use crate::policy::Outcome;
 use futures_util::FutureExt;
 use serde_json::{Map, Value};
 use std::panic::AssertUnwindSafe;
@@ -43,14 +44,19 @@ impl Toolbox {
             return self.within_limits(&tool, call, args).await;
         }
         let policy = &self.inner.policy;
-        let underway = policy.begin(&call.caller, tool.name, &target(&args), tool.level);
-        call.caller = underway.caller();
+        let target = target(&args);
+        let underway = policy.begin(&call.caller, tool.name, &target, tool.level);
+        let caller = underway.caller();
+        call.caller = caller.clone();
         let outcome = async {
             call.confirm = read_confirm(&tool, confirm)?.or(call.confirm);
             policy.check(&call.caller, tool.service(), tool.level)?;
             self.within_limits(&tool, call, args).await
         }
         .await;
+        if let Ok(Answer::Ask(_)) = &outcome {
+            policy.record(&caller, tool.name, &target, Outcome::Asked, None);
+        }
         underway.end(outcome.as_ref().err());
         outcome
     }

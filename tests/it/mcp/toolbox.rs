@@ -2,7 +2,7 @@
 
 use crate::mcp::Bench;
 use hearth::error::{Error, Kind};
-use hearth::mcp::{Answer, Call, Config, Profile, Tool};
+use hearth::mcp::{Answer, Ask, Call, Config, Profile, Questions, Tool};
 use hearth::policy::{Caller, Level};
 use serde_json::{Map, Value, json};
 
@@ -67,11 +67,16 @@ async fn changes_are_written_down_and_looks_are_not() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_given_up_is_written_down_too() {
+async fn a_call_that_is_given_up_or_ends_with_a_question_is_written_down_as_such() {
     let bench = Bench::new().await;
     let slow = |_: Call, _: crate::mcp::Echo| std::future::pending::<Result<Answer, Error>>();
     let slow = Tool::rich("lamp_fade", "Fade a lamp", "Never ends", Level::Control, slow);
     bench.toolbox.add_tools(vec![slow]);
+    let asks = |_: Call, _: crate::mcp::Echo| async {
+        Ok(Answer::Ask(Questions::one("folders", Ask::Roots)))
+    };
+    let asks = Tool::rich("lamp_ask", "Ask for a lamp", "Asks", Level::Control, asks);
+    bench.toolbox.add_tools(vec![asks]);
     let user = bench.caller("user", Level::Control, &[]).await;
     let args = Map::from_iter([("text".to_owned(), json!("a"))]);
     {
@@ -85,6 +90,11 @@ async fn a_call_that_is_given_up_is_written_down_too() {
         (audit.len(), audit[0].action.as_str(), audit[0].outcome),
         (1, "lamp_fade", "failed")
     );
+    // And one that ends with a question has done nothing yet.
+    let args = Map::from_iter([("text".to_owned(), json!("a"))]);
+    bench.toolbox.call(Call::new(user), "lamp_ask", args).await.unwrap();
+    let audit = bench.policy.audit();
+    assert_eq!((audit.len(), audit[1].action.as_str(), audit[1].outcome), (2, "lamp_ask", "asked"));
 }
 
 #[tokio::test]
