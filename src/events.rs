@@ -2,11 +2,14 @@
 //!
 //! Services publish; the web page, `/events`, MCP subscriptions and metrics read. Publishing never
 //! waits and never fails. A slow reader loses the oldest events and is told how many. The last
-//! [`RECENT`] events are kept so that a reader who comes back can ask for what it missed.
+//! [`RECENT`] events are kept so that a reader who comes back can ask for what it missed; the place
+//! that it names holds the run of the program, because the count begins anew with each start.
 //! Nothing per audio frame goes on it.
 
 use serde::Serialize;
 use std::collections::VecDeque;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::broadcast;
 
@@ -29,6 +32,9 @@ pub enum Event {
 }
 
 impl Event {
+    /// The names of all events, as [`Event::name`] returns them.
+    pub const NAMES: [&str; 4] = ["service", "entity", "house", "audit"];
+
     /// Returns the name used in SSE `event:` lines and filters.
     pub fn name(&self) -> &'static str {
         match self {
@@ -108,10 +114,12 @@ pub struct Audit {
     pub action: String,
     /// What it was aimed at, capped.
     pub target: String,
-    /// `allowed`, `asked`, `denied` or `failed`.
+    /// `allowed`, `asked` (a confirmation is needed), `denied`, `failed` or `dry_run`.
     pub outcome: &'static str,
     /// Why it was denied or failed, capped.
     pub reason: Option<String>,
+    /// How long a call took, in ms; `None` for what is no call.
+    pub ms: Option<u64>,
 }
 
 /// An event with its place in the order of all events.
@@ -121,6 +129,15 @@ pub struct Stamped {
     pub id: u64,
     /// What happened.
     pub event: Event,
+}
+
+/// What a reader that comes back has missed for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gone {
+    /// So many events are no longer kept.
+    Count(u64),
+    /// It names no place of this run: nobody knows how many.
+    Unknown,
 }
 
 /// What a [`Reader`] gets.
@@ -141,6 +158,8 @@ pub struct Events {
 }
 
 struct Shared {
+    /// Stands for this start of the program.
+    run: String,
     send: broadcast::Sender<Arc<Stamped>>,
     recent: Mutex<Ring>,
 }
@@ -161,7 +180,9 @@ impl Events {
     pub fn new() -> Events {
         let (send, _) = broadcast::channel(RECENT);
         let recent = Mutex::new(Ring { next: 1, kept: VecDeque::with_capacity(RECENT) });
-        Events { shared: Arc::new(Shared { send, recent }) }
+        // Two runs must differ, no more; the standard library's seed is random enough for that.
+        let run = format!("{:016x}", RandomState::new().hash_one(std::process::id()));
+        Events { shared: Arc::new(Shared { run, send, recent }) }
     }
 
     /// Tells every reader; never waits.
@@ -183,16 +204,25 @@ impl Events {
         Reader { receive: self.shared.send.subscribe() }
     }
 
-    /// Starts reading after event `id`: returns what is still kept of the events since then, how
-    /// many of them are gone, and the reader for what follows. Nothing falls between the two.
-    pub fn read_after(&self, id: u64) -> (Vec<Arc<Stamped>>, u64, Reader) {
+    /// Returns the place of an event as a reader may keep it: `<run>-<id>`.
+    pub fn place(&self, stamped: &Stamped) -> String {
+        format!("{}-{}", self.shared.run, stamped.id)
+    }
+
+    /// Starts reading after `place`, as [`Events::place`] gave it: returns what is still kept of the
+    /// events since then, what is gone, and the reader for what follows. Nothing falls between the
+    /// two. A place of an earlier run, of the future or of no meaning gets everything that is kept.
+    pub fn read_after(&self, place: &str) -> (Vec<Arc<Stamped>>, Gone, Reader) {
         let ring = self.shared.recent.lock().unwrap_or_else(PoisonError::into_inner);
         let reader = self.read();
-        // An id from before a restart is larger than ours: everything kept is new to that reader.
-        let from = if id >= ring.next { 1 } else { id + 1 };
+        let id = place.strip_prefix(&*self.shared.run).and_then(|rest| rest.strip_prefix('-'));
+        let id = id.and_then(|id| id.parse::<u64>().ok()).filter(|id| *id < ring.next);
+        let Some(id) = id else {
+            return (ring.kept.iter().cloned().collect(), Gone::Unknown, reader);
+        };
         let first = ring.kept.front().map_or(ring.next, |s| s.id);
-        let kept = ring.kept.iter().filter(|s| s.id >= from).cloned().collect();
-        (kept, first.saturating_sub(from), reader)
+        let kept = ring.kept.iter().filter(|s| s.id > id).cloned().collect();
+        (kept, Gone::Count(first.saturating_sub(id + 1)), reader)
     }
 
     /// Returns the id of the newest event, 0 when there was none.
@@ -243,11 +273,33 @@ mod tests {
         for n in 0..RECENT + 5 {
             bus.publish(event(n));
         }
-        let (kept, gone, mut reader) = bus.read_after(2);
-        assert_eq!((kept.len(), gone, kept[0].id), (RECENT, 3, 6));
+        let second = Stamped { id: 2, event: event(1) };
+        let (kept, gone, mut reader) = bus.read_after(&bus.place(&second));
+        assert_eq!((kept.len(), gone, kept[0].id), (RECENT, Gone::Count(3), 6));
         bus.publish(event(0));
         let Next::Event(next) = reader.next().await else { panic!("no event") };
         assert_eq!(next.id, RECENT as u64 + 6);
-        assert_eq!(bus.read_after(u64::MAX).0.len(), RECENT);
+    }
+
+    #[tokio::test]
+    async fn a_place_of_another_run_is_known_as_such() {
+        let (before, bus) = (Events::new(), Events::new());
+        for n in 0..3 {
+            before.publish(event(n));
+            bus.publish(event(n));
+        }
+        let place = |bus: &Events, id| bus.place(&Stamped { id, event: event(0) });
+        for foreign in [
+            place(&before, 2),
+            place(&bus, 4),
+            "2".into(),
+            "".into(),
+            format!("{}x", place(&bus, 2)),
+        ] {
+            let (kept, gone, _) = bus.read_after(&foreign);
+            assert_eq!((kept.len(), gone), (3, Gone::Unknown), "{foreign}");
+        }
+        let (kept, gone, _) = bus.read_after(&place(&bus, 3));
+        assert_eq!((kept.len(), gone), (0, Gone::Count(0)));
     }
 }

@@ -24,10 +24,7 @@ fn needed(name: &'static str, about: &'static str) -> PromptArg {
 pub(crate) fn all() -> Vec<Prompt> {
     let mut with_arguments = prompt("test_prompt_with_arguments", "Two arguments", Vec::new);
     with_arguments.args = vec![needed("arg1", "the first"), needed("arg2", "the second")];
-    with_arguments.complete = Arc::new(|_, _, prefix| {
-        let known = ["paris", "park", "party"].iter().filter(|word| word.starts_with(prefix));
-        known.map(|word| (*word).to_owned()).collect()
-    });
+    with_arguments.values = Arc::new(|_, _| ["paris", "park", "party"].map(str::to_owned).into());
     with_arguments.write = Arc::new(|_, args| {
         Box::pin(async move {
             let (one, two) = (argument(&args, "arg1"), argument(&args, "arg2"));

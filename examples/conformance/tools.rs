@@ -291,7 +291,7 @@ pub(crate) fn prompt(
         title: about,
         about,
         args: Vec::new(),
-        complete: Arc::new(|_, _, _| Vec::new()),
+        values: Arc::new(|_, _| Vec::new()),
         write: Arc::new(move |_, _| Box::pin(async move { Ok(Answer::from(blocks())) })),
     }
 }

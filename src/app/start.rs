@@ -8,7 +8,7 @@ use crate::events::Events;
 use crate::home::{self, Home};
 use crate::http::guard::Guard;
 use crate::http::mdns::Mdns;
-use crate::http::{Counters, Router, control, serve, tls};
+use crate::http::{Counters, Router, control, in_json, serve, tls};
 use crate::mcp::over_http::OverHttp;
 use crate::mcp::{self, Mcp, Toolbox};
 use crate::policy::{Grant, Policy};
@@ -97,6 +97,7 @@ fn parts(
     let mut pages = Vec::new();
     let mut gather = Vec::new();
     let mut router = Router::new();
+    let mut api = web::API.to_vec();
 
     if config.runs("home") {
         let home = start_home(config, events, tasks, policy, mdns)?;
@@ -106,6 +107,7 @@ fn parts(
         pages.push(home::page(&home));
         gather.push(home::gather(&home));
         router = router.merge(home::routes(&home));
+        api.extend(home::API);
     }
 
     let title = if demo { "Hearth (demo house)" } else { "Hearth" };
@@ -125,7 +127,8 @@ fn parts(
         counters: counters.clone(),
         gather,
     };
-    Ok(Parts { router: router.merge(web::routes(page)), mcp, guard, counters })
+    let router = in_json::wrap(router.merge(web::routes(page)), api);
+    Ok(Parts { router, mcp, guard, counters })
 }
 
 /// Starts the house on its own; `hearth mcp` without a daemon does the same.

@@ -28,7 +28,7 @@ pub use config::{Config, ENV, HouseConfig};
 pub use feed::dial::{Reach, Resolve};
 pub use prompts::prompts;
 pub use resources::resources;
-pub use routes::routes;
+pub use routes::{API, routes};
 pub use tools::tools;
 
 use crate::error::Error;

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::home::text::{NOTE, clean};
 use crate::home::{Home, overview};
-use crate::mcp::{Call, Complete, Prompt, PromptArg};
+use crate::mcp::{Call, Prompt, PromptArg, Values};
 use crate::policy::Caller;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub fn prompts(home: &Home) -> Vec<Prompt> {
             title: "Look over the house",
             about: "What is on, open or wrong right now, and what to do about it",
             args: vec![house_arg()],
-            complete: complete(home),
+            values: values(home),
             write: Arc::new(move |call, args| {
                 let home = review.clone();
                 Box::pin(async move { Ok(write_review(&home, &call, &args)?.into()) })
@@ -32,7 +32,7 @@ pub fn prompts(home: &Home) -> Vec<Prompt> {
                 PromptArg { name: "wish", about: "What should be different", required: false },
                 house_arg(),
             ],
-            complete: complete(home),
+            values: values(home),
             write: Arc::new(move |call, args| {
                 let home = room.clone();
                 Box::pin(async move { Ok(write_room(&home, &call, &args)?.into()) })
@@ -45,11 +45,9 @@ fn house_arg() -> PromptArg {
     PromptArg { name: "house", about: "Which house, when there are several", required: false }
 }
 
-fn complete(home: &Home) -> Complete {
+fn values(home: &Home) -> Values {
     let home = home.clone();
-    Arc::new(move |caller: &Caller, argument: &str, prefix: &str| {
-        let prefix = prefix.to_lowercase();
-        let fits = |name: &String| name.to_lowercase().starts_with(&prefix);
+    Arc::new(move |caller: &Caller, argument: &str| {
         let mut found: Vec<String> = Vec::new();
         for house in home.houses() {
             match argument {
@@ -66,10 +64,6 @@ fn complete(home: &Home) -> Complete {
                 _ => {}
             }
         }
-        found.retain(fits);
-        found.sort_unstable();
-        found.dedup();
-        found.truncate(100);
         found
     })
 }

@@ -17,8 +17,6 @@ const OVERVIEW: &str = "home://{house}/overview";
 const JSON: &str = "application/json";
 /// A page of the list, in bytes.
 const BUDGET: usize = 8 * 1024;
-/// At most so many values are offered for a variable.
-const MOST_VALUES: usize = 100;
 
 /// Returns the shelf.
 pub fn resources(home: &Home) -> Arc<dyn Resources> {
@@ -108,31 +106,19 @@ impl Resources for Shelf {
         Box::pin(async move { Ok(Contents::Text(JSON, self.value(caller, uri)?.to_string())) })
     }
 
-    fn complete(
-        &self,
-        caller: &Caller,
-        template: &str,
-        variable: &str,
-        prefix: &str,
-    ) -> Vec<String> {
+    fn values(&self, caller: &Caller, template: &str, variable: &str) -> Vec<String> {
         let houses = self.home.houses();
         match (template, variable) {
-            (ENTITY | OVERVIEW, "house") => houses
-                .iter()
-                .map(|house| house.name.to_string())
-                .filter(|name| name.starts_with(prefix))
-                .collect(),
+            (ENTITY | OVERVIEW, "house") => {
+                houses.iter().map(|house| house.name.to_string()).collect()
+            }
             (ENTITY, "entity_id") => {
                 let sight = self.home.sight(caller);
                 let mut ids = Vec::new();
                 for house in houses {
                     let cache = house.cache();
-                    let fits = sight.iter(&cache).map(|(id, _)| id.to_string());
-                    ids.extend(fits.filter(|id| id.starts_with(prefix)).take(MOST_VALUES));
+                    ids.extend(sight.iter(&cache).map(|(id, _)| id.to_string()));
                 }
-                ids.sort_unstable();
-                ids.dedup();
-                ids.truncate(MOST_VALUES);
                 ids
             }
             _ => Vec::new(),

@@ -19,6 +19,10 @@ const BUDGET: usize = 256 * 1024;
 /// At most so many entities in one answer.
 const MOST: usize = 5000;
 
+/// The paths of the routes, for whoever asks for one that is not there.
+pub const API: &[&str] =
+    &["/api/home/call", "/api/home/entities", "/api/home/entities/{id}", "/api/home/houses"];
+
 /// Returns the routes. They stand behind the guard, which says who calls.
 pub fn routes(home: &Home) -> Router {
     Router::new()
@@ -156,8 +160,11 @@ async fn call(
         Some(Value::String(token)) => Some(token),
         _ => None,
     };
-    let args: CallArgs = serde_json::from_value(Value::Object(asked))
+    let args = CallArgs::deserialize(&Value::Object(asked))
         .map_err(|e| Error::invalid(format!("a call like that cannot be: {e}")))?;
-    let call = Call { confirm, ..Call::new(caller) };
-    Ok(Json(tools::call(home, call, args).await?))
+    let underway = home.policy().begin(&caller, "home_call", "", Level::Control);
+    let call = Call { confirm, ..Call::new(underway.caller()) };
+    let done = tools::call(home, call, args).await;
+    underway.end(done.as_ref().err());
+    Ok(Json(done?))
 }

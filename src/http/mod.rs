@@ -12,6 +12,7 @@ mod config;
 pub mod control;
 mod counters;
 pub mod guard;
+pub mod in_json;
 pub mod mdns;
 pub mod serve;
 pub mod sse;

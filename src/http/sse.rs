@@ -4,7 +4,7 @@
 //! bus itself and is told how many. Nothing is queued here beyond the events kept for readers that
 //! come back.
 
-use crate::events::{Event, Events, Next, Reader, Stamped};
+use crate::events::{Event, Events, Gone, Next, Reader, Stamped};
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -24,28 +24,32 @@ const RETRY: &str = "retry: 2000\n\n";
 type Keep = Box<dyn Fn(&Event) -> bool + Send>;
 type Until = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Returns the event that the client saw last, from its header `Last-Event-ID`.
-pub fn last_event_id(headers: &HeaderMap) -> Option<u64> {
-    headers.get("last-event-id")?.to_str().ok()?.trim().parse().ok()
+/// Returns the place of the event that the client saw last, from its header `Last-Event-ID`; one that
+/// is no text is a place that nobody knows.
+pub fn last_event_id(headers: &HeaderMap) -> Option<&str> {
+    let id = headers.get("last-event-id")?.to_str().unwrap_or("?").trim();
+    (!id.is_empty()).then_some(id)
 }
 
-/// Answers with the events that `keep` lets through, after event `after` or from now on, until
+/// Answers with the events that `keep` lets through, after the place `after` or from now on, until
 /// `until` resolves (the caller's token was revoked, Hearth ends) or the client goes away.
 ///
 /// Each event has its name, `id` and JSON; an event `lost` with `{"lost":n}` stands where `n` events
-/// are gone.
-pub fn answer<K, U>(events: &Events, after: Option<u64>, keep: K, until: U) -> Response
+/// are gone, with `{"lost":null}` where nobody knows how many: the client's last event is not of this
+/// run.
+pub fn answer<K, U>(events: &Events, after: Option<&str>, keep: K, until: U) -> Response
 where
     K: Fn(&Event) -> bool + Send + 'static,
     U: Future<Output = ()> + Send + 'static,
 {
     let (kept, gone, reader) = match after {
         Some(id) => events.read_after(id),
-        None => (Vec::new(), 0, events.read()),
+        None => (Vec::new(), Gone::Count(0), events.read()),
     };
     let feed = Feed {
+        events: events.clone(),
         kept: kept.into(),
-        gone,
+        gone: (gone != Gone::Count(0)).then_some(gone),
         reader,
         keep: Box::new(keep),
         until: Box::pin(until),
@@ -66,8 +70,9 @@ where
 }
 
 struct Feed {
+    events: Events,
     kept: VecDeque<Arc<Stamped>>,
-    gone: u64,
+    gone: Option<Gone>,
     reader: Reader,
     keep: Keep,
     until: Until,
@@ -81,12 +86,12 @@ impl Feed {
         if !std::mem::replace(&mut self.greeted, true) {
             return Some(Bytes::from_static(RETRY.as_bytes()));
         }
-        if self.gone > 0 {
-            return Some(lost(std::mem::take(&mut self.gone)));
+        if let Some(gone) = self.gone.take() {
+            return Some(lost(gone));
         }
         while let Some(stamped) = self.kept.pop_front() {
             if (self.keep)(&stamped.event) {
-                return Some(frame(&stamped));
+                return Some(self.frame(&stamped));
             }
         }
         loop {
@@ -95,26 +100,30 @@ impl Feed {
                 () = &mut self.until => return None,
                 next = self.reader.next() => match next {
                     Next::Event(stamped) if (self.keep)(&stamped.event) => {
-                        return Some(frame(&stamped));
+                        return Some(self.frame(&stamped));
                     }
                     Next::Event(_) => {}
-                    Next::Lost(n) => return Some(lost(n)),
+                    Next::Lost(n) => return Some(lost(Gone::Count(n))),
                     Next::Closed => return None,
                 },
                 _ = self.ping.tick() => return Some(Bytes::from_static(b":\n\n")),
             }
         }
     }
+
+    fn frame(&self, stamped: &Stamped) -> Bytes {
+        // JSON has no line breaks of its own, so one `data:` line is enough.
+        let data = serde_json::to_string(&stamped.event).unwrap_or_else(|_| "null".into());
+        let (name, place) = (stamped.event.name(), self.events.place(stamped));
+        format!("event: {name}\nid: {place}\ndata: {data}\n\n").into()
+    }
 }
 
-fn frame(stamped: &Stamped) -> Bytes {
-    // JSON has no line breaks of its own, so one `data:` line is enough.
-    let data = serde_json::to_string(&stamped.event).unwrap_or_else(|_| "null".into());
-    format!("event: {}\nid: {}\ndata: {data}\n\n", stamped.event.name(), stamped.id).into()
-}
-
-fn lost(n: u64) -> Bytes {
-    format!("event: lost\ndata: {{\"lost\":{n}}}\n\n").into()
+fn lost(gone: Gone) -> Bytes {
+    match gone {
+        Gone::Count(n) => format!("event: lost\ndata: {{\"lost\":{n}}}\n\n").into(),
+        Gone::Unknown => Bytes::from_static(b"event: lost\ndata: {\"lost\":null}\n\n"),
+    }
 }
 
 #[cfg(test)]
@@ -122,10 +131,17 @@ mod tests {
     use super::*;
     use crate::events::{RECENT, Service};
     use http_body_util::BodyExt;
+    use std::future::pending;
 
     fn publish(bus: &Events, service: &str) {
         let service = service.to_owned();
         bus.publish(Event::Service(Service { service, state: "up", reason: None }));
+    }
+
+    /// The place of event `id` on `bus`.
+    fn place(bus: &Events, id: u64) -> String {
+        let service = Service { service: String::new(), state: "up", reason: None };
+        bus.place(&Stamped { id, event: Event::Service(service) })
     }
 
     async fn next(body: &mut Body) -> String {
@@ -139,14 +155,29 @@ mod tests {
         for n in 0..3 {
             publish(&bus, &n.to_string());
         }
-        let mut body = answer(&bus, Some(1), |_| true, std::future::pending()).into_body();
+        let mut body = answer(&bus, Some(&place(&bus, 1)), |_| true, pending()).into_body();
         assert_eq!(next(&mut body).await, RETRY);
-        let second = "event: service\nid: 2\ndata: {\"event\":\"service\",\"service\":\"1\",\
-                      \"state\":\"up\",\"reason\":null}\n\n";
+        let second = format!(
+            "event: service\nid: {}\ndata: {{\"event\":\"service\",\"service\":\"1\",\"state\":\"up\",\
+             \"reason\":null}}\n\n",
+            place(&bus, 2)
+        );
         assert_eq!(next(&mut body).await, second);
-        assert!(next(&mut body).await.contains("id: 3\n"));
+        assert!(next(&mut body).await.contains("-3\n"));
         publish(&bus, "new");
-        assert!(next(&mut body).await.contains("id: 4\n"));
+        assert!(next(&mut body).await.contains("-4\n"));
+    }
+
+    #[tokio::test]
+    async fn a_client_of_an_earlier_run_is_told_and_gets_what_is_kept() {
+        let (before, bus) = (Events::new(), Events::new());
+        publish(&bus, "first");
+        for last in [place(&before, 1), "17".into(), "?".into(), place(&bus, 9)] {
+            let mut body = answer(&bus, Some(&last), |_| true, pending()).into_body();
+            assert_eq!(next(&mut body).await, RETRY);
+            assert_eq!(next(&mut body).await, "event: lost\ndata: {\"lost\":null}\n\n", "{last}");
+            assert!(next(&mut body).await.contains("\"first\""), "{last}");
+        }
     }
 
     #[tokio::test]
@@ -155,25 +186,25 @@ mod tests {
         let keep = |e: &Event| matches!(e, Event::Service(s) if s.service == "mine");
         publish(&bus, "other");
         publish(&bus, "mine");
-        let mut body = answer(&bus, Some(0), keep, std::future::pending()).into_body();
+        let mut body = answer(&bus, Some(&place(&bus, 0)), keep, pending()).into_body();
         assert_eq!(next(&mut body).await, RETRY);
-        assert!(next(&mut body).await.contains("id: 2\n"));
+        assert!(next(&mut body).await.contains("-2\n"));
         publish(&bus, "other");
         publish(&bus, "mine");
-        assert!(next(&mut body).await.contains("id: 4\n"));
+        assert!(next(&mut body).await.contains("-4\n"));
     }
 
     #[tokio::test]
     async fn lost_events_are_counted() {
         let bus = Events::new();
-        let mut body = answer(&bus, None, |_| true, std::future::pending()).into_body();
+        let mut body = answer(&bus, None, |_| true, pending()).into_body();
         for n in 0..RECENT + 7 {
             publish(&bus, &n.to_string());
         }
         assert_eq!(next(&mut body).await, RETRY);
         assert_eq!(next(&mut body).await, "event: lost\ndata: {\"lost\":7}\n\n");
-        assert!(next(&mut body).await.contains("id: 8\n"));
-        let mut returned = answer(&bus, Some(2), |_| true, std::future::pending()).into_body();
+        assert!(next(&mut body).await.contains("-8\n"));
+        let mut returned = answer(&bus, Some(&place(&bus, 2)), |_| true, pending()).into_body();
         assert_eq!(next(&mut returned).await, RETRY);
         assert_eq!(next(&mut returned).await, "event: lost\ndata: {\"lost\":5}\n\n");
     }
@@ -193,13 +224,16 @@ mod tests {
     }
 
     #[test]
-    fn only_a_number_is_a_last_event_id() {
-        let read = |value: &'static str| {
+    fn a_last_event_id_is_any_text() {
+        let read = |value: &[u8]| {
             let mut headers = HeaderMap::new();
-            headers.insert("last-event-id", HeaderValue::from_static(value));
-            last_event_id(&headers)
+            headers.insert("last-event-id", HeaderValue::from_bytes(value).unwrap());
+            last_event_id(&headers).map(str::to_owned)
         };
-        assert_eq!((read("17"), read("x"), read("-1")), (Some(17), None, None));
+        assert_eq!(
+            (read(b" a-17"), read(b""), read(b"\xff")),
+            (Some("a-17".into()), None, Some("?".into()))
+        );
         assert_eq!(last_event_id(&HeaderMap::new()), None);
     }
 }

@@ -10,11 +10,10 @@ use crate::error::Error;
 use crate::mcp::{Ability, Answers, Ask, Client, Questions};
 use rmcp::model::{
     ClientCapabilities, CreateMessageRequestParams, ElicitRequestParams, InputRequest,
-    InputRequests, InputRequiredResult,
+    InputRequests, InputRequiredResult, Request, RequestNoParam, SamplingMessage,
 };
 use rmcp::service::{RequestContext, ServiceError};
 use rmcp::{ErrorData, Peer, RoleServer};
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::time::Duration;
 
@@ -42,8 +41,7 @@ pub(crate) fn required(
         if !client.can(ask.needs()) {
             return Err(ErrorData::missing_required_client_capability(capability(ask.needs())));
         }
-        let request: InputRequest =
-            parse(ask.request()).map_err(|e| ErrorData::internal_error(e.to_string(), None))?;
+        let request = request(ask).map_err(|e| ErrorData::internal_error(e.to_string(), None))?;
         asked.insert(name, request);
     }
     let state = questions.state.as_ref().map(seal);
@@ -70,7 +68,7 @@ pub(crate) async fn ask(
             )));
         }
         let answer = tokio::select! {
-            answer = tokio::time::timeout(PATIENCE, put(&cx.peer, &ask)) => answer,
+            answer = tokio::time::timeout(PATIENCE, put(&cx.peer, ask)) => answer,
             () = cx.ct.cancelled() => return Err(Error::timeout("the call was cancelled")),
         };
         let answer = answer.map_err(|_| {
@@ -81,17 +79,15 @@ pub(crate) async fn ask(
     Ok(Answers { given, state: questions.state })
 }
 
-async fn put(peer: &Peer<RoleServer>, ask: &Ask) -> Result<Value, Error> {
-    let params = ask.request().get("params").cloned().unwrap_or_default();
+async fn put(peer: &Peer<RoleServer>, ask: Ask) -> Result<Value, Error> {
     let went_wrong = |e: ServiceError| Error::offline("the client did not answer").because(e);
     match ask {
-        Ask::Form(..) => {
-            let params: ElicitRequestParams = parse(params)?;
-            value(peer.create_elicitation(params).await.map_err(went_wrong)?)
+        Ask::Form(message, fields) => {
+            let answer = peer.create_elicitation(form(message, fields)?).await;
+            value(answer.map_err(went_wrong)?)
         }
-        Ask::Sampling(..) => {
-            let params: CreateMessageRequestParams = parse(params)?;
-            let answer = peer.create_message(params).await;
+        Ask::Sampling(text, most) => {
+            let answer = peer.create_message(sampling(text, most)).await;
             value(answer.map_err(went_wrong)?)
         }
         Ask::Roots => {
@@ -101,9 +97,27 @@ async fn put(peer: &Peer<RoleServer>, ask: &Ask) -> Result<Value, Error> {
     }
 }
 
-fn parse<T: DeserializeOwned>(value: Value) -> Result<T, Error> {
-    serde_json::from_value(value)
-        .map_err(|e| Error::broken("a tool asks what the protocol cannot say").because(e))
+/// The question as a request inside a result.
+fn request(ask: Ask) -> Result<InputRequest, Error> {
+    Ok(match ask {
+        Ask::Form(message, fields) => {
+            InputRequest::Elicitation(Request::new(form(message, fields)?))
+        }
+        Ask::Sampling(text, most) => {
+            InputRequest::CreateMessage(Request::new(sampling(text, most)))
+        }
+        Ask::Roots => InputRequest::ListRoots(RequestNoParam::default()),
+    })
+}
+
+fn form(message: String, fields: Value) -> Result<ElicitRequestParams, Error> {
+    let requested_schema = serde_json::from_value(fields)
+        .map_err(|e| Error::broken("a tool asks what the protocol cannot say").because(e))?;
+    Ok(ElicitRequestParams::FormElicitationParams { meta: None, message, requested_schema })
+}
+
+fn sampling(text: String, most: u32) -> CreateMessageRequestParams {
+    CreateMessageRequestParams::new(vec![SamplingMessage::user_text(text)], most)
 }
 
 fn value(answer: impl serde::Serialize) -> Result<Value, Error> {

@@ -3,9 +3,9 @@
 //! Policy first, then the tool with a time limit, then the size of what it answers, then the audit
 //! log. A tool that panics costs its own call and nothing else.
 
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::mcp::{Answer, Call, Prompt, Tool, Toolbox, wire};
-use crate::policy::{Caller, Level, Outcome};
+use crate::policy::Outcome;
 use futures_util::FutureExt;
 use serde_json::{Map, Value};
 use std::panic::AssertUnwindSafe;
@@ -37,23 +37,27 @@ impl Toolbox {
         mut call: Call,
         mut args: Map<String, Value>,
     ) -> Result<Answer, Error> {
-        if tool.takes_confirm() {
-            match args.remove("confirm") {
-                None | Some(Value::Null) => {}
-                Some(Value::String(token)) => call.confirm = Some(token),
-                Some(_) => {
-                    let name = tool.name;
-                    return Err(Error::invalid(format!("{name}: 'confirm' must be a text")));
-                }
-            }
+        let confirm = if tool.takes_confirm() { args.remove("confirm") } else { None };
+        // The pair's line is that of the tool that it calls.
+        if tool.service() == crate::mcp::pair::SERVICE {
+            call.confirm = read_confirm(&tool, confirm)?.or(call.confirm);
+            return self.within_limits(&tool, call, args).await;
         }
-        if !self.is_pair(&tool) {
-            self.inner.policy.check(&call.caller, tool.service(), tool.level)?;
-        }
-        let caller = call.caller.clone();
+        let policy = &self.inner.policy;
         let target = target(&args);
-        let outcome = self.within_limits(&tool, call, args).await;
-        self.write_down(&caller, &tool, &target, &outcome);
+        let underway = policy.begin(&call.caller, tool.name, &target, tool.level);
+        let caller = underway.caller();
+        call.caller = caller.clone();
+        let outcome = async {
+            call.confirm = read_confirm(&tool, confirm)?.or(call.confirm);
+            policy.check(&call.caller, tool.service(), tool.level)?;
+            self.within_limits(&tool, call, args).await
+        }
+        .await;
+        if let Ok(Answer::Ask(_)) = &outcome {
+            policy.record(&caller, tool.name, &target, Outcome::Asked, None);
+        }
+        underway.end(outcome.as_ref().err());
         outcome
     }
 
@@ -117,32 +121,14 @@ impl Toolbox {
             },
         }
     }
+}
 
-    fn is_pair(&self, tool: &Tool) -> bool {
-        tool.service() == crate::mcp::pair::SERVICE
-    }
-
-    /// Writes calls that may change something, and refusals, to the audit log.
-    fn write_down(
-        &self,
-        caller: &Caller,
-        tool: &Tool,
-        target: &str,
-        outcome: &Result<Answer, Error>,
-    ) {
-        let (outcome, why) = match outcome {
-            Ok(_) => (Outcome::Allowed, None),
-            // The question for a confirmation is written where it is asked.
-            Err(e) if e.kind() == Kind::Conflict && tool.takes_confirm() => return,
-            Err(e) if matches!(e.kind(), Kind::Refused | Kind::Unauthenticated) => {
-                (Outcome::Denied, Some(e.to_string()))
-            }
-            Err(e) => (Outcome::Failed, Some(e.to_string())),
-        };
-        if !self.is_pair(tool) && (tool.level > Level::Read || outcome == Outcome::Denied) {
-            let policy = &self.inner.policy;
-            policy.record(caller, tool.name, target, outcome, why.as_deref());
-        }
+/// The answer to a question for confirmation, when there is one among the arguments.
+fn read_confirm(tool: &Tool, given: Option<Value>) -> Result<Option<String>, Error> {
+    match given {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(token)) => Ok(Some(token)),
+        Some(_) => Err(Error::invalid(format!("{}: 'confirm' must be a text", tool.name))),
     }
 }
 

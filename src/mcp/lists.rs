@@ -1,7 +1,7 @@
 //! What a caller is shown: tools, resources and prompts, a page at a time.
 
 use crate::error::Error;
-use crate::mcp::{Contents, Profile, Prompt, Resources, Toolbox, page, pair, wire};
+use crate::mcp::{Contents, Profile, Prompt, Resources, Toolbox, complete, page, pair, wire};
 use crate::policy::{Caller, Level};
 use rmcp::ErrorData;
 use rmcp::model::{
@@ -18,7 +18,7 @@ const RESOURCE: usize = 64 << 10;
 
 pub(crate) fn instructions(toolbox: &Toolbox, profile: &Profile) -> String {
     let mut text = String::from("Hearth runs a home: its devices, lights and messages.");
-    if *profile == Profile::Default {
+    if toolbox.held().hidden(profile).next().is_some() {
         text +=
             " More tools than listed: hearth_find_tools finds them, hearth_call_tool calls them.";
     }
@@ -148,18 +148,18 @@ pub(crate) async fn read(
     Ok(contents)
 }
 
-/// Values for an argument of a prompt or a variable of a template.
+/// All values that fit what is typed for an argument of a prompt or a variable of a template.
 pub(crate) fn complete(
     toolbox: &Toolbox,
     caller: &Caller,
     profile: &Profile,
     request: &CompleteRequestParams,
 ) -> Result<Vec<String>, ErrorData> {
-    let (name, prefix) = (request.argument.name.as_str(), request.argument.value.as_str());
-    match &request.r#ref {
+    let name = request.argument.name.as_str();
+    let values = match &request.r#ref {
         Reference::Prompt(asked) => {
             let prompt = prompt(toolbox, caller, profile, &asked.name)?;
-            Ok((prompt.complete)(caller, name, prefix))
+            (prompt.values)(caller, name)
         }
         Reference::Resource(asked) => {
             let shelves = shelves(toolbox, caller, profile);
@@ -167,10 +167,14 @@ pub(crate) fn complete(
             let shelf = shelf.ok_or_else(|| {
                 ErrorData::invalid_params(format!("there is no template '{}'", asked.uri), None)
             })?;
-            Ok(shelf.complete(caller, &asked.uri, name, prefix))
+            shelf.values(caller, &asked.uri, name)
         }
-        _ => Err(ErrorData::invalid_params("only prompts and templates can be completed", None)),
-    }
+        _ => {
+            let text = "only prompts and templates can be completed";
+            return Err(ErrorData::invalid_params(text, None));
+        }
+    };
+    Ok(complete::fitting(values, &request.argument.value))
 }
 
 /// The shelves that `caller` is shown, in the order in which they were added.

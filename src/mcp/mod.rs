@@ -5,9 +5,12 @@
 //! start those. This is the only module that names rmcp. It knows no service.
 
 mod answer;
+mod arguments;
 mod asking;
 mod call;
+mod carrier;
 mod client;
+mod complete;
 mod config;
 mod find;
 mod handle;
@@ -35,7 +38,7 @@ pub use config::{Config, ENV};
 pub use handle::{About, Mcp};
 pub use page::{Page, page};
 pub use profile::{MOST_BYTES, MOST_TOOLS, Profile};
-pub use prompt::{Complete, Prompt, PromptArg, Write};
+pub use prompt::{Prompt, PromptArg, Values, Write};
 pub use resource::{Contents, Entry, Resources, Template};
 pub use tool::{Call, Progress, Reply, Tool};
 pub use toolbox::{Changes, Toolbox};

@@ -16,11 +16,14 @@ use crate::policy::Caller;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
 const SESSION: &str = "mcp-session-id";
+/// The first protocol version whose streams begin with an event without data (SEP-1699).
+const PRIMES: &str = "2025-11-25";
 /// How often idle sessions are looked for.
 const SWEEP: Duration = Duration::from_secs(30);
 
@@ -103,7 +106,8 @@ impl OverHttp {
             return refusal(StatusCode::NOT_FOUND, -32001, "Session not found", &Value::Null);
         }
         if request.method() != Method::POST {
-            return self.pass(profile, &caller, request, &Value::Null).await;
+            let primes = session_id(request.headers()).is_some_and(|id| self.sessions.primes(id));
+            return self.pass(profile, &caller, request, &Seen { id: Value::Null, primes }).await;
         }
         let (mut parts, body) = request.into_parts();
         let body = match to_bytes(body, self.config.message_bytes).await {
@@ -113,17 +117,15 @@ impl OverHttp {
                 return refusal(StatusCode::PAYLOAD_TOO_LARGE, -32600, &text, &Value::Null);
             }
         };
-        let id = match look(&body) {
-            Ok(id) => id,
-            Err((code, text)) => {
-                return refusal(StatusCode::BAD_REQUEST, code, &text, &Value::Null);
-            }
+        let seen = match look(&body) {
+            Ok(seen) => seen,
+            Err(bad) => return refusal(StatusCode::BAD_REQUEST, bad.code, &bad.text, &bad.id),
         };
         // What came chunked is one piece now.
         parts.headers.remove(header::TRANSFER_ENCODING);
         accept_anything(&mut parts.headers);
         let request = Request::from_parts(parts, Body::from(body));
-        self.pass(profile, &caller, request, &id).await
+        self.pass(profile, &caller, request, &seen).await
     }
 
     /// Hands a request to rmcp, and mends those of its answers that are no JSON-RPC.
@@ -132,15 +134,17 @@ impl OverHttp {
         profile: Profile,
         caller: &Caller,
         request: Request,
-        id: &Value,
+        seen: &Seen,
     ) -> Response {
         let (mcp, place) = (self.mcp.clone(), profile.clone());
         let make = move || Ok(Server::new(mcp.clone(), place.clone(), Who::Carried));
-        let service = StreamableHttpService::new(make, self.sessions.clone(), self.served.clone());
+        let mut served = self.served.clone();
+        served.sse_retry = served.sse_retry.filter(|_| seen.primes);
+        let service = StreamableHttpService::new(make, self.sessions.clone(), served);
         let is_delete = request.method() == Method::DELETE;
         let response = service.handle(request).await;
         if let Some(id) = session_id(response.headers()) {
-            self.sessions.bind(id, caller, &profile);
+            self.sessions.bind(id, caller, &profile, seen.primes);
         }
         let status = response.status();
         if is_delete && status == StatusCode::ACCEPTED {
@@ -155,7 +159,7 @@ impl OverHttp {
         if status.as_u16() < 400 || is_json {
             return response.map(Body::new);
         }
-        self.mend(response.map(Body::new), id).await
+        self.mend(response.map(Body::new), &seen.id).await
     }
 
     /// rmcp refuses in plain text; clients get the same as a JSON-RPC error.
@@ -211,34 +215,68 @@ fn accept_anything(headers: &mut HeaderMap) {
     }
 }
 
-/// What can be said of a message before its method is known.
+/// What can be said of a message before its method is known. Anything may stand where a text should.
 #[derive(Deserialize)]
-struct Envelope {
-    jsonrpc: Option<String>,
+struct Envelope<'a> {
+    jsonrpc: Option<Value>,
     id: Option<Value>,
-    method: Option<String>,
+    method: Option<Value>,
+    #[serde(borrow)]
+    params: Option<&'a RawValue>,
     result: Option<IgnoredAny>,
     error: Option<IgnoredAny>,
 }
 
-/// Returns the id of a JSON-RPC message; else the code and text of the error.
-fn look(body: &Bytes) -> Result<Value, (i32, String)> {
+/// What was seen of a request before rmcp gets it.
+struct Seen {
+    /// The id of its message; null for one that wants no answer.
+    id: Value,
+    /// Whether a stream that answers it may begin with an event without data.
+    primes: bool,
+}
+
+/// Why a message is none.
+struct Bad {
+    code: i32,
+    text: String,
+    /// The id, when it can be read; else null.
+    id: Value,
+}
+
+/// Looks at a JSON-RPC message.
+fn look(body: &Bytes) -> Result<Seen, Bad> {
     let envelope: Envelope = match serde_json::from_slice(body) {
         Ok(envelope) => envelope,
         Err(e) if e.is_data() => {
             let text = "Invalid Request: one JSON-RPC message per request, as an object";
-            return Err((-32600, text.into()));
+            return Err(Bad { code: -32600, text: text.into(), id: Value::Null });
         }
-        Err(e) => return Err((-32700, format!("Parse error: {e}"))),
+        Err(e) => {
+            return Err(Bad { code: -32700, text: format!("Parse error: {e}"), id: Value::Null });
+        }
     };
-    let id = envelope.id.unwrap_or_default();
-    let known = envelope.jsonrpc.as_deref() == Some("2.0");
-    let is_something =
-        envelope.method.is_some() || envelope.result.is_some() || envelope.error.is_some();
-    if known && is_something && (id.is_null() || id.is_string() || id.is_number()) {
-        return Ok(id);
+    let primes = envelope.method == Some("initialize".into()) && wants_priming(envelope.params);
+    let (given, known) = (envelope.id.unwrap_or_default(), envelope.jsonrpc == Some("2.0".into()));
+    let is_readable = given.is_string() || given.is_number();
+    let is_something = envelope.method.is_some_and(|method| method.is_string())
+        || envelope.result.is_some()
+        || envelope.error.is_some();
+    if known && is_something && (given.is_null() || is_readable) {
+        return Ok(Seen { id: given, primes });
     }
-    Err((-32600, "Invalid Request: not a JSON-RPC 2.0 message".into()))
+    let id = if is_readable { given } else { Value::Null };
+    Err(Bad { code: -32600, text: "Invalid Request: not a JSON-RPC 2.0 message".into(), id })
+}
+
+/// Whether the parameters of `initialize` name a version with priming; versions are dates.
+fn wants_priming(params: Option<&RawValue>) -> bool {
+    #[derive(Deserialize)]
+    struct Hello {
+        #[serde(rename = "protocolVersion")]
+        version: String,
+    }
+    let hello = params.and_then(|params| serde_json::from_str::<Hello>(params.get()).ok());
+    hello.is_some_and(|hello| *hello.version >= *PRIMES)
 }
 
 fn refusal(status: StatusCode, code: i32, text: &str, id: &Value) -> Response {

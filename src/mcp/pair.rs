@@ -14,6 +14,8 @@ use std::time::Duration;
 pub(crate) const SERVICE: &str = "hearth";
 /// So many tools are found unless the caller says otherwise.
 const FOUND: usize = 5;
+/// So many when none of them fits.
+const NEAREST: usize = 3;
 /// Their definitions have at most so many bytes.
 const BUDGET: usize = 12 << 10;
 
@@ -35,6 +37,9 @@ struct Found {
     tools: Vec<One>,
     /// Services that have tools
     services: Vec<String>,
+    /// What to know of this answer
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'static str>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -65,7 +70,7 @@ pub(crate) fn tools(own: Weak<Inner>) -> [Tool; 2] {
         Level::Read,
         move |call: Call, args: Find| {
             let own = own.clone();
-            async move { Ok(Reply::from(found(&toolbox(&own)?, &call, &args))) }
+            async move { Ok(Reply::from(found(&toolbox(&own)?, &call, &args)?)) }
         },
     );
     let run = Tool::rich(
@@ -98,12 +103,24 @@ fn toolbox(own: &Weak<Inner>) -> Result<Toolbox, Error> {
     Ok(Toolbox { inner })
 }
 
-fn found(toolbox: &Toolbox, call: &Call, args: &Find) -> Found {
+fn found(toolbox: &Toolbox, call: &Call, args: &Find) -> Result<Found, Error> {
+    if let Some(service) = &args.service {
+        toolbox.profile(service)?;
+    }
     let limit = args.limit.unwrap_or(FOUND).clamp(1, 20);
-    let ranked = toolbox.find(&call.caller, &args.query, args.service.as_deref());
+    let mut ranked = toolbox.find(&call.caller, &args.query, args.service.as_deref());
+    let note = match ranked.first() {
+        None => Some("you may use no tool here"),
+        Some((_, true)) => None,
+        Some(_) => Some("nothing fits these words well; these are the nearest, try other words"),
+    };
+    match note {
+        None => ranked.retain(|(_, fits)| *fits),
+        Some(_) => ranked.truncate(NEAREST),
+    }
     let mut used = 0;
     let mut tools = Vec::new();
-    for known in ranked.into_iter().take(limit) {
+    for (known, _) in ranked.into_iter().take(limit) {
         let arguments = (*known.shown.input_schema).clone();
         let one = One { name: known.tool.name, about: known.tool.about, arguments };
         used += crate::mcp::wire::bytes(&one) + 1;
@@ -112,5 +129,5 @@ fn found(toolbox: &Toolbox, call: &Call, args: &Find) -> Found {
         }
         tools.push(one);
     }
-    Found { tools, services: toolbox.services() }
+    Ok(Found { tools, services: toolbox.services(), note })
 }

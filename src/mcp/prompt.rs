@@ -21,8 +21,8 @@ pub struct PromptArg {
 pub type Write =
     Arc<dyn Fn(Call, Map<String, Value>) -> Boxed<'static, Result<Answer, Error>> + Send + Sync>;
 
-/// Completes an argument: caller, argument, prefix.
-pub type Complete = Arc<dyn Fn(&Caller, &str, &str) -> Vec<String> + Send + Sync>;
+/// Names the values of an argument: caller, argument.
+pub type Values = Arc<dyn Fn(&Caller, &str) -> Vec<String> + Send + Sync>;
 
 /// A prompt that a service offers.
 #[derive(Clone)]
@@ -35,8 +35,9 @@ pub struct Prompt {
     pub about: &'static str,
     /// What it takes.
     pub args: Vec<PromptArg>,
-    /// Returns up to 100 values for an argument that begin with a prefix.
-    pub complete: Complete,
+    /// Returns every value that an argument can have, none where it is free; those that fit what
+    /// somebody types are chosen from them.
+    pub values: Values,
     /// Writes it.
     pub write: Write,
 }

@@ -57,14 +57,9 @@ pub trait Resources: Send + Sync {
     /// Reads one.
     fn read<'a>(&'a self, caller: &'a Caller, uri: &'a str) -> Boxed<'a, Result<Contents, Error>>;
 
-    /// Returns up to 100 values for a template's variable that begin with `prefix`.
-    fn complete(
-        &self,
-        caller: &Caller,
-        template: &str,
-        variable: &str,
-        prefix: &str,
-    ) -> Vec<String>;
+    /// Returns every value that a template's variable can have; those that fit what somebody types
+    /// are chosen from them.
+    fn values(&self, caller: &Caller, template: &str, variable: &str) -> Vec<String>;
 
     /// Returns the URI of the resource that `event` changed, when it is one of ours.
     fn changed(&self, event: &Event) -> Option<String>;

@@ -52,7 +52,8 @@ mod tests {
     use serde_json::json;
 
     fn caller(token: u64) -> Caller {
-        Caller { name: "a".into(), via: Via::Http, grant: Grant::default().into(), token }
+        let grant = Grant::default().into();
+        Caller { name: "a".into(), via: Via::Http, grant, token, underway: None }
     }
 
     #[test]

@@ -334,9 +334,10 @@ impl ServerHandler for Server {
     ) -> Result<CompleteResult, ErrorData> {
         let caller = self.caller(&cx.extensions)?;
         let mut values = lists::complete(&self.mcp.toolbox, &caller, &self.profile, &request)?;
+        let total = u32::try_from(values.len()).ok();
         let more = values.len() > CompletionInfo::MAX_VALUES;
         values.truncate(CompletionInfo::MAX_VALUES);
-        let info = CompletionInfo::with_pagination(values, None, more)
+        let info = CompletionInfo::with_pagination(values, total, more)
             .map_err(|e| ErrorData::internal_error(e, None))?;
         Ok(CompleteResult::new(info))
     }
@@ -364,7 +365,8 @@ impl ServerHandler for Server {
             let text = format!("Invalid params for {}", request.method);
             return Err(ErrorData::invalid_params(text, None));
         }
-        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, request.method, None))
+        let text = format!("unknown method '{}'", request.method);
+        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, text, None))
     }
 
     async fn on_initialized(&self, cx: NotificationContext<RoleServer>) {

@@ -5,6 +5,7 @@
 //! that opened it, and ends with that token. Knows nothing of HTTP itself.
 
 use crate::mcp::Profile;
+use crate::mcp::carrier::Carrier;
 use crate::policy::{Caller, Policy};
 use futures_util::Stream;
 use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
@@ -34,6 +35,8 @@ struct Entry {
     owner: Option<(Caller, Profile)>,
     used: Instant,
     streams: usize,
+    /// Whether its client knows events without data, from which a stream can be taken up again.
+    primes: bool,
 }
 
 /// What a request finds under the session id that it names.
@@ -55,11 +58,17 @@ impl Sessions {
         Sessions { kept, list: Arc::default(), most: most.max(1) }
     }
 
-    /// Writes down who opened the session.
-    pub(crate) fn bind(&self, id: &str, caller: &Caller, profile: &Profile) {
+    /// Writes down who opened the session, and whether its streams may begin with an empty event.
+    pub(crate) fn bind(&self, id: &str, caller: &Caller, profile: &Profile, primes: bool) {
         if let Some(entry) = lock(&self.list).get_mut(id) {
             entry.owner = Some((caller.clone(), profile.clone()));
+            entry.primes = primes;
         }
+    }
+
+    /// Whether the session's streams may begin with an empty event.
+    pub(crate) fn primes(&self, id: &str) -> bool {
+        lock(&self.list).get(id).is_some_and(|entry| entry.primes)
     }
 
     /// Returns whose session `id` is, as seen by `caller` at `profile`.
@@ -134,11 +143,13 @@ impl Sessions {
     where
         S: Stream<Item = ServerSseMessage> + Send + Sync + 'static,
     {
+        let mut primes = false;
         if let Some(entry) = lock(&self.list).get_mut(id) {
             entry.used = Instant::now();
             entry.streams += 1;
+            primes = entry.primes;
         }
-        Counted { stream: Box::pin(stream), id: id.clone(), list: self.list.clone() }
+        Counted { stream: Box::pin(stream), id: id.clone(), list: self.list.clone(), primes }
     }
 }
 
@@ -147,13 +158,21 @@ struct Counted {
     stream: Pin<Box<dyn Stream<Item = ServerSseMessage> + Send + Sync>>,
     id: SessionId,
     list: Arc<Mutex<HashMap<SessionId, Entry>>>,
+    primes: bool,
 }
 
 impl Stream for Counted {
     type Item = ServerSseMessage;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.stream.as_mut().poll_next(cx)
+        loop {
+            let next = self.stream.as_mut().poll_next(cx);
+            match &next {
+                // Older clients take an event without data for a broken message.
+                Poll::Ready(Some(event)) if event.message.is_none() && !self.primes => {}
+                _ => return next,
+            }
+        }
     }
 }
 
@@ -166,21 +185,19 @@ impl Drop for Counted {
     }
 }
 
-type Kept = <LocalSessionManager as SessionManager>::Transport;
-
 impl SessionManager for Sessions {
     type Error = LocalSessionManagerError;
-    type Transport = Kept;
+    type Transport = Carrier;
 
-    async fn create_session(&self) -> Result<(SessionId, Kept), Self::Error> {
+    async fn create_session(&self) -> Result<(SessionId, Carrier), Self::Error> {
         let (id, transport) = self.kept.create_session().await?;
-        let entry = Entry { owner: None, used: Instant::now(), streams: 0 };
+        let entry = Entry { owner: None, used: Instant::now(), streams: 0, primes: false };
         lock(&self.list).insert(id.clone(), entry);
         while let Some(victim) = self.victim(&id) {
             log::info!("mcp: {} sessions are open; the one idle longest ends", self.most);
             self.end(&victim).await;
         }
-        Ok((id, transport))
+        Ok((id, Carrier::new(transport)))
     }
 
     async fn initialize_session(
@@ -288,13 +305,14 @@ mod tests {
             via: crate::policy::Via::Http,
             grant: grant.clone(),
             token,
+            underway: None,
         };
         let quiet = open(&sessions).await;
-        sessions.bind(&quiet, &of(1), &Profile::Default);
+        sessions.bind(&quiet, &of(1), &Profile::Default, false);
         let mut greedy = Vec::new();
         for _ in 0..5 {
             let id = open(&sessions).await;
-            sessions.bind(&id, &of(2), &Profile::Default);
+            sessions.bind(&id, &of(2), &Profile::Default, false);
             greedy.push(id);
         }
         assert_eq!(there(&sessions, &[&quiet, &greedy[4]]).await, [true, true]);

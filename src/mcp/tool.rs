@@ -3,7 +3,7 @@
 use crate::config::JsonSchema;
 use crate::error::Error;
 use crate::mcp::schema::{self, Schema};
-use crate::mcp::{Answer, Boxed, Client};
+use crate::mcp::{Answer, Boxed, Client, arguments};
 use crate::policy::{Caller, Level};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -121,7 +121,7 @@ impl Tool {
         Fut: Future<Output = Result<Reply<R>, Error>> + Send + 'static,
     {
         let run: Run = Arc::new(move |call, args| {
-            let future = parse::<A>(name, args).map(|args| run(call, args));
+            let future = arguments::read::<A>(name, &args).map(|args| run(call, args));
             Box::pin(async move {
                 let reply = future?.await?;
                 let value = serde_json::to_value(reply.value)
@@ -147,7 +147,7 @@ impl Tool {
         Fut: Future<Output = Result<Answer, Error>> + Send + 'static,
     {
         let run: Run = Arc::new(move |call, args| {
-            let future = parse::<A>(name, args).map(|args| run(call, args));
+            let future = arguments::read::<A>(name, &args).map(|args| run(call, args));
             Box::pin(async move { future?.await })
         });
         Tool::bare(name, title, about, level, schema::of::<A>(), None, run)
@@ -236,15 +236,4 @@ impl Tool {
     pub(crate) fn takes_confirm(&self) -> bool {
         self.destructive || self.level > Level::Read
     }
-}
-
-/// Reads the arguments; the error names the field.
-fn parse<A: DeserializeOwned>(tool: &str, args: Value) -> Result<A, Error> {
-    serde_path_to_error::deserialize(args).map_err(|e| {
-        let place = match e.path().to_string() {
-            path if path == "." => String::new(),
-            path => format!(" at '{path}'"),
-        };
-        Error::invalid(format!("{tool}: bad arguments{place}: {}", e.inner()))
-    })
 }

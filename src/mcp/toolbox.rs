@@ -6,7 +6,7 @@
 
 use crate::error::Error;
 use crate::mcp::{Config, Profile, Prompt, Resources, Tool, find, pair, wire};
-use crate::policy::{Caller, Policy};
+use crate::policy::{Caller, Level, Policy};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use tokio::sync::{Semaphore, watch};
@@ -153,14 +153,23 @@ impl Toolbox {
         tool.service() == pair::SERVICE || self.inner.policy.may(caller, tool.service(), tool.level)
     }
 
+    /// The tools that `caller` sees in `profile`. The pair is there only when it leads to more.
     pub(crate) fn listed(&self, caller: &Caller, profile: &Profile) -> Vec<Known> {
         let held = self.held();
-        let all = held.tools.values();
-        all.filter(|k| profile.lists(&k.tool) && self.shows(caller, &k.tool)).cloned().collect()
+        let hides = held.hidden(profile).any(|k| self.shows(caller, &k.tool));
+        let is_useful = |k: &Known| hides || k.tool.service() != pair::SERVICE;
+        let all = held.tools.values().filter(|k| profile.lists(&k.tool) && is_useful(k));
+        all.filter(|k| self.shows(caller, &k.tool)).cloned().collect()
     }
 
-    /// Ranks the tools that `caller` may use by how well they fit `query`.
-    pub(crate) fn find(&self, caller: &Caller, query: &str, service: Option<&str>) -> Vec<Known> {
+    /// Ranks the tools that `caller` may use by how well they fit `query`, best first, and says of
+    /// each whether it fits at all.
+    pub(crate) fn find(
+        &self,
+        caller: &Caller,
+        query: &str,
+        service: Option<&str>,
+    ) -> Vec<(Known, bool)> {
         let held = self.held();
         let may: Vec<&Known> = held
             .tools
@@ -170,9 +179,12 @@ impl Toolbox {
             .collect();
         let texts: Vec<find::Text<'_>> = may
             .iter()
-            .map(|k| find::Text { name: k.tool.name, title: k.tool.title, about: k.tool.about })
+            .map(|k| {
+                let Tool { name, title, about, .. } = k.tool;
+                find::Text { name, title, about, acts: k.tool.level > Level::Read }
+            })
             .collect();
-        find::rank(query, &texts).into_iter().map(|(place, _)| may[place].clone()).collect()
+        find::rank(query, &texts).into_iter().map(|r| (may[r.place].clone(), r.fits)).collect()
     }
 
     /// Returns the tool of that name, when clients of `profile` may name it.
@@ -195,5 +207,11 @@ impl Held {
     fn add(&mut self, tool: Tool) {
         let shown = Arc::new(wire::definition(&tool));
         self.tools.insert(tool.name, Known { tool, shown });
+    }
+
+    /// The tools that clients of `profile` reach only by name, whoever they are.
+    pub(crate) fn hidden(&self, profile: &Profile) -> impl Iterator<Item = &Known> {
+        let reached = *profile == Profile::Default;
+        self.tools.values().filter(move |k| reached && !k.tool.in_profile)
     }
 }

@@ -7,6 +7,7 @@ use crate::policy::{Caller, now};
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// So many entries are kept in memory.
 const RECENT: usize = 500;
@@ -24,6 +25,8 @@ pub enum Outcome {
     Denied,
     /// It was allowed and went wrong.
     Failed,
+    /// It was only tried: what it would do was said, and nothing was done.
+    DryRun,
 }
 
 impl Outcome {
@@ -34,6 +37,7 @@ impl Outcome {
             Outcome::Asked => "asked",
             Outcome::Denied => "denied",
             Outcome::Failed => "failed",
+            Outcome::DryRun => "dry_run",
         }
     }
 }
@@ -69,6 +73,7 @@ impl Log {
         target: &str,
         outcome: Outcome,
         reason: Option<&str>,
+        took: Option<Duration>,
     ) {
         let entry = Audit {
             at: now(),
@@ -78,6 +83,7 @@ impl Log {
             target: plain(target),
             outcome: outcome.word(),
             reason: reason.map(plain),
+            ms: took.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
         };
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(lines) = &mut inner.file

@@ -1,6 +1,7 @@
 //! An identity on whose behalf something is done.
 
 use crate::policy::Grant;
+use crate::policy::underway::Draft;
 use std::sync::Arc;
 
 /// By which way a caller came.
@@ -39,4 +40,6 @@ pub struct Caller {
     pub grant: Arc<Grant>,
     /// Which token it came with: two tokens of one name differ here. Sessions are bound to it.
     pub token: u64,
+    /// The call that it makes just now, whose line in the audit log is not written yet.
+    pub(crate) underway: Option<Arc<Draft>>,
 }

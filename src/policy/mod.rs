@@ -11,11 +11,13 @@ mod confirm;
 mod grant;
 mod page;
 mod token;
+mod underway;
 
 pub use audit::Outcome;
 pub use caller::{Caller, Via};
 pub use grant::{EntityFacts, EntityScope, Grant, Level};
 pub use token::{NewToken, TokenInfo};
+pub use underway::Underway;
 
 use crate::config::{Env, Form, JsonSchema, Secret};
 use crate::error::Error;
@@ -117,7 +119,8 @@ impl Policy {
     /// Returns whose token this is, or `None`. Every known token is compared, each in constant time.
     pub fn caller_of_token(&self, secret: &str, via: Via) -> Option<Caller> {
         let token = self.shared.tokens.find(secret)?;
-        Some(Caller { name: token.name, via, grant: self.narrowed(&token.grant), token: token.id })
+        let grant = self.narrowed(&token.grant);
+        Some(Caller { name: token.name, via, grant, token: token.id, underway: None })
     }
 
     /// Returns the identity of whoever is on this machine as the daemon's own user: an assistant by
@@ -128,7 +131,7 @@ impl Policy {
             Via::Http | Via::Stdio | Via::Page => self.shared.config.local_level,
         };
         let grant = self.narrowed(&Grant { level, ..Grant::default() });
-        Caller { name: "local".into(), via, grant, token: 0 }
+        Caller { name: "local".into(), via, grant, token: 0, underway: None }
     }
 
     /// Opens a page session for `caller` and returns the cookie's value.
@@ -143,7 +146,8 @@ impl Policy {
         let id = self.shared.pages.find(cookie)?;
         let token = self.shared.tokens.by_id(id)?;
         let grant = self.narrowed(&token.grant);
-        Some(Caller { name: token.name, via: Via::Page, grant, token: token.id })
+        let (name, token) = (token.name, token.id);
+        Some(Caller { name, via: Via::Page, grant, token, underway: None })
     }
 
     /// Ends a page session.
@@ -206,7 +210,10 @@ impl Policy {
         } else {
             return Ok(());
         };
-        self.record(caller, service, level.word(), Outcome::Denied, Some(&why));
+        // The line of a call under way says better what was refused.
+        if !caller.underway.as_ref().is_some_and(|draft| draft.is_open()) {
+            self.record(caller, service, level.word(), Outcome::Denied, Some(&why));
+        }
         Err(Error::refused(why))
     }
 
@@ -239,7 +246,8 @@ impl Policy {
         )))
     }
 
-    /// Writes to the audit log, the bus and the ring that the page shows.
+    /// Writes to the audit log, the bus and the ring that the page shows; what is a step of a call
+    /// under way goes into that call's line.
     pub fn record(
         &self,
         caller: &Caller,
@@ -248,7 +256,10 @@ impl Policy {
         outcome: Outcome,
         reason: Option<&str>,
     ) {
-        self.shared.audit.write(caller, action, target, outcome, reason);
+        let draft = caller.underway.as_ref();
+        if !draft.is_some_and(|draft| draft.note(action, target, outcome, reason)) {
+            self.shared.audit.write(caller, action, target, outcome, reason, None);
+        }
     }
 
     /// Returns the newest audit entries, oldest first, at most 500.

@@ -133,3 +133,50 @@ async fn the_audit_log_is_written_without_control_characters() {
     std::fs::remove_dir_all(&dir).unwrap();
     assert_eq!((entry["who"].as_str(), policy.audit().len()), (Some("local"), 1));
 }
+
+#[tokio::test]
+async fn a_call_is_one_line_whatever_its_steps_record() {
+    let (policy, _) = policy(Config::default()).await;
+    let local = policy.local(Via::Stdio);
+    let run = |level: Level, steps: &dyn Fn(&Caller) -> Result<(), Error>| {
+        let before = policy.audit().len();
+        let call = policy.begin(&local, "home_call", "{}", level);
+        let done = steps(&call.caller());
+        assert_eq!(policy.audit().len(), before, "the line is written at the end");
+        call.end(done.as_ref().err());
+        let lines = policy.audit().split_off(before);
+        assert!(lines.iter().all(|line| line.ms.is_some()));
+        let words = |line: &events::Audit| (line.action.clone(), line.outcome, line.reason.clone());
+        lines.iter().map(words).collect::<Vec<_>>()
+    };
+    let call = "home_call".to_owned();
+    assert_eq!(run(Level::Control, &|_| Ok(())), [(call.clone(), "allowed", None)]);
+    assert_eq!(run(Level::Read, &|_| Ok(())), []);
+    let tried = |caller: &Caller| {
+        policy.record(caller, "light.turn_on", "light.x", Outcome::DryRun, None);
+        Ok(())
+    };
+    assert_eq!(run(Level::Control, &tried), [("light.turn_on".into(), "dry_run", None)]);
+    let asked = |caller: &Caller| policy.confirm(caller, "lock.unlock", "lock.front", None);
+    // The answer to the question is not in the log.
+    assert_eq!(run(Level::Control, &asked), [("lock.unlock".into(), "asked", None)]);
+    let refused = |caller: &Caller| policy.check(caller, "home", Level::Admin);
+    for level in [Level::Read, Level::Control] {
+        let lines = run(level, &refused);
+        assert_eq!((lines.len(), &lines[0].0, lines[0].1), (1, &call, "denied"));
+        assert!(lines[0].2.as_ref().unwrap().contains("may not"), "{lines:?}");
+    }
+    let failed = |caller: &Caller| {
+        policy.record(caller, "light.turn_on", "light.x", Outcome::Failed, Some("no current"));
+        Err(Error::broken("no current"))
+    };
+    let want = ("light.turn_on".to_owned(), "failed", Some("no current".to_owned()));
+    assert_eq!(run(Level::Control, &failed), [want]);
+    // What comes after the end is a line of its own.
+    let call = policy.begin(&local, "home_call", "{}", Level::Control);
+    let caller = call.caller();
+    call.end(None);
+    policy.record(&caller, "light.turn_on", "light.x", Outcome::Failed, Some("too late"));
+    let last = policy.audit().pop().unwrap();
+    assert_eq!((last.outcome, last.ms), ("failed", None));
+}

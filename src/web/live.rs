@@ -10,7 +10,6 @@ use crate::events::Event;
 use crate::http::{HeaderMap, Query, Response, State, guard, sse};
 use crate::policy::{Caller, EntityFacts, Level};
 use crate::web::{MaybeCaller, Page, Web, required};
-use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,9 +20,8 @@ const MOST: usize = 64;
 
 /// What a reader wants: each a list with commas, `*` at the end of a name stands for any rest.
 /// An event that has no such field does not pass.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct Filter {
+#[derive(Debug, Default)]
+struct Filter {
     event: Option<String>,
     house: Option<String>,
     entity_id: Option<String>,
@@ -32,10 +30,50 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    fn check(&self) -> Result<(), Error> {
-        let all = [&self.event, &self.house, &self.entity_id, &self.area, &self.service];
-        if all.into_iter().flatten().any(|list| list.split(',').count() > MOST) {
-            return Err(Error::invalid(format!("a filter of /events names more than {MOST}")));
+    /// Reads what stands in the address.
+    fn read(given: Vec<(String, String)>) -> Result<Filter, Error> {
+        let mut filter = Filter::default();
+        for (name, list) in given {
+            let place = match name.as_str() {
+                "event" => &mut filter.event,
+                "house" => &mut filter.house,
+                "entity_id" => &mut filter.entity_id,
+                "area" => &mut filter.area,
+                "service" => &mut filter.service,
+                _ => {
+                    let name: String = name.chars().filter(|c| !c.is_control()).take(40).collect();
+                    return Err(Error::invalid(format!(
+                        "/events has no filter '{name}'; there is: area, entity_id, event, house, \
+                         service"
+                    )));
+                }
+            };
+            if list.split(',').count() > MOST {
+                let text = format!("the filter '{name}' of /events names more than {MOST}");
+                return Err(Error::invalid(text));
+            }
+            if place.replace(list).is_some() {
+                return Err(Error::invalid(format!(
+                    "the filter '{name}' of /events is given twice; put commas between its names"
+                )));
+            }
+        }
+        filter.check_events()?;
+        Ok(filter)
+    }
+
+    /// A misspelled event would be waited for without end.
+    fn check_events(&self) -> Result<(), Error> {
+        let wanted = self.event.iter().flat_map(|list| list.split(',')).map(str::trim);
+        for one in wanted {
+            let known = Event::NAMES.iter().any(|name| matches(&Some(one.to_owned()), Some(name)));
+            if !known {
+                let one: String = one.chars().filter(|c| !c.is_control()).take(40).collect();
+                let names = Event::NAMES.join(", ");
+                return Err(Error::invalid(format!(
+                    "there is no event '{one}'; there is: {names}"
+                )));
+            }
         }
         Ok(())
     }
@@ -87,10 +125,10 @@ pub(super) async fn events(
     State(web): State<Arc<Web>>,
     caller: MaybeCaller,
     headers: HeaderMap,
-    Query(filter): Query<Filter>,
+    Query(given): Query<Vec<(String, String)>>,
 ) -> Result<Response, Error> {
     let caller = required(caller)?;
-    filter.check()?;
+    let filter = Filter::read(given)?;
     let session = guard::session_cookie(&headers).map(str::to_owned);
     let after = sse::last_event_id(&headers);
     let until = barred(web.clone(), caller.clone(), session);
@@ -153,14 +191,14 @@ mod tests {
             target: String::new(),
             outcome: "allowed",
             reason: None,
+            ms: None,
         })
     }
 
     #[test]
     fn a_filter_passes_what_has_each_named_field() {
         let check = |query: &str, event: &Event, want: bool| {
-            let uri = format!("http://h/events?{query}").parse().unwrap();
-            let Query(filter) = Query::<Filter>::try_from_uri(&uri).unwrap();
+            let filter = read(query).unwrap();
             assert_eq!(filter.wants(event), want, "{query}");
         };
         check("", &light(), true);
@@ -175,16 +213,34 @@ mod tests {
         check("service=store", &service(), true);
         let lost = Event::House(House { house: "home".into(), change: HouseChange::Lost });
         check("house=home", &lost, true);
-        let uri = "http://h/events?entity=x".parse().unwrap();
-        assert!(Query::<Filter>::try_from_uri(&uri).is_err());
+    }
+
+    fn read(query: &str) -> Result<Filter, Error> {
+        let uri = format!("http://h/events?{query}").parse().unwrap();
+        let Query(given) = Query::<Vec<(String, String)>>::try_from_uri(&uri).unwrap();
+        Filter::read(given)
+    }
+
+    #[test]
+    fn a_filter_that_can_never_pass_anything_is_refused_with_what_there_is() {
+        for (query, want) in [
+            ("entity=x", "/events has no filter 'entity'; there is: area, entity_id, event, house"),
+            ("event=entity,entitty", "there is no event 'entitty'; there is: service, entity"),
+            ("event=x*", "there is no event 'x*'"),
+            ("area=a&area=b", "the filter 'area' of /events is given twice"),
+        ] {
+            let e = read(query).unwrap_err().to_string();
+            assert!(e.starts_with(want), "{query}: {e}");
+        }
+        assert!(read("event=ent*,service").is_ok());
     }
 
     #[test]
     fn nobody_is_told_what_it_may_not_know() {
         let page = Page { name: "rooms", title: "Rooms", events: &["entity"], summary: None };
         let check = |grant: Grant, event: Event, want: bool| {
-            let caller =
-                Caller { name: "tablet".into(), via: Via::Http, grant: Arc::new(grant), token: 7 };
+            let (name, grant) = ("tablet".into(), Arc::new(grant));
+            let caller = Caller { name, via: Via::Http, grant, token: 7, underway: None };
             assert_eq!(may_know(&caller, std::slice::from_ref(&page), &event), want, "{event:?}");
         };
         let scoped = |scope: EntityScope| Grant { entities: scope, ..Grant::default() };

@@ -88,6 +88,9 @@ struct Web {
     started: f64,
 }
 
+/// The paths of the routes below `/api`, for whoever asks for one that is not there.
+pub const API: &[&str] = &["/api/web/audit", "/api/web/logs", "/api/web/state", "/api/web/tokens"];
+
 /// Makes the routes. All of them stand behind the guard of `http`.
 pub fn routes(parts: Parts) -> Router {
     let web = Arc::new(Web { parts, started: now() });

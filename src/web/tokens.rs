@@ -5,7 +5,7 @@ use crate::http::{IntoResponse, Json, Response, State};
 use crate::policy::{Grant, Level, Outcome};
 use crate::web::{MaybeCaller, Web, required};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
 /// The service that a token must cover to manage tokens.
@@ -27,6 +27,10 @@ pub(super) struct Named {
     name: String,
 }
 
+fn unfit(e: serde_json::Error) -> Error {
+    Error::invalid(format!("a request about tokens like that cannot be: {e}"))
+}
+
 /// Answers `GET /api/web/tokens`: `{"tokens":[{"name","grant","created","configured"}]}`.
 pub(super) async fn list(
     State(web): State<Arc<Web>>,
@@ -41,11 +45,12 @@ pub(super) async fn list(
 pub(super) async fn make(
     State(web): State<Arc<Web>>,
     caller: MaybeCaller,
-    Json(wanted): Json<Wanted>,
+    Json(asked): Json<Map<String, Value>>,
 ) -> Result<Response, Error> {
     let policy = &web.parts.policy;
     let caller = required(caller)?;
     policy.check(&caller, SERVICE, Level::Admin)?;
+    let wanted = Wanted::deserialize(&Value::Object(asked)).map_err(unfit)?;
     let made = policy.new_token(&wanted.name, wanted.grant).await?;
     policy.record(&caller, "token new", &made.name, Outcome::Allowed, None);
     Ok(Json(json!(made)).into_response())
@@ -55,11 +60,12 @@ pub(super) async fn make(
 pub(super) async fn revoke(
     State(web): State<Arc<Web>>,
     caller: MaybeCaller,
-    Json(named): Json<Named>,
+    Json(asked): Json<Map<String, Value>>,
 ) -> Result<Response, Error> {
     let policy = &web.parts.policy;
     let caller = required(caller)?;
     policy.check(&caller, SERVICE, Level::Admin)?;
+    let named = Named::deserialize(&Value::Object(asked)).map_err(unfit)?;
     policy.revoke_token(&named.name).await?;
     policy.record(&caller, "token revoke", &named.name, Outcome::Allowed, None);
     Ok(Json(json!({})).into_response())

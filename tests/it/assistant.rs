@@ -44,8 +44,53 @@ fn a_tool_outside_the_profile_is_found_and_called() {
     let mut mcp = hearth.mcp("/mcp");
     let found = mcp.tool("hearth_find_tools", json!({"query": "what is on in the house"}));
     assert!(found.to_string().contains("home_overview"), "{found}");
+    let found = mcp.tool("hearth_find_tools", json!({"query": "turn on lights"}));
+    assert_eq!(found["tools"][0]["name"], "home_call", "{found}");
+    // Everything of the house is in the list, so the pair, though it works, is not.
+    let listed = mcp.ask("tools/list", json!({})).to_string();
+    assert!(listed.contains("home_call") && !listed.contains("hearth_find_tools"), "{listed}");
     let called = mcp.call("hearth_call_tool", json!({"name": "home_overview", "arguments": {}}));
     assert_ne!(called["isError"], true, "{called}");
+}
+
+#[test]
+fn every_call_is_one_line_of_the_audit_log() {
+    let hearth = Hearth::demo();
+    let mut mcp = hearth.mcp("/mcp");
+    let mut id = |domain: &str| {
+        let found = mcp.tool("home_find", json!({"domain": domain}));
+        found["entities"][0]["id"].as_str().unwrap().to_owned()
+    };
+    let (light, lock) = (id("light"), id("lock"));
+    let on = json!({"service": "light.turn_on", "target": {"entity_id": light}});
+    let tried =
+        json!({"service": "light.turn_on", "target": {"entity_id": light}, "dry_run": true});
+    let open = json!({"service": "lock.unlock", "target": {"entity_id": lock}});
+    let nowhere = json!({"service": "light.turn_on", "target": {"entity_id": "light.of_nobody"}});
+    for args in [&on, &tried, &open, &nowhere] {
+        mcp.call("home_call", args.clone());
+        hearth.post("/api/home/call", args);
+    }
+    let (_, audit) = hearth.get("/api/web/audit");
+    let lines: Vec<(String, String)> = audit
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|line| line["ms"].is_u64())
+        .map(|line| {
+            ["action", "outcome"].map(|part| line[part].as_str().unwrap().to_owned()).into()
+        })
+        .collect();
+    let want = [
+        ("light.turn_on", "allowed"),
+        ("light.turn_on", "dry_run"),
+        ("lock.unlock", "asked"),
+        ("home_call", "failed"),
+    ];
+    let want = want.map(|(action, outcome)| (action.to_owned(), outcome.to_owned()));
+    let want: Vec<_> = want.into_iter().flat_map(|line| [line.clone(), line]).collect();
+    assert_eq!(lines, want, "{audit:#}");
+    assert_eq!(audit.as_array().unwrap().len(), lines.len(), "{audit:#}");
 }
 
 const BEGIN: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"0"}}}"#;

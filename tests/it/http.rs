@@ -9,4 +9,5 @@ mod mdns;
 mod memory;
 mod public;
 mod raw;
+mod refusals;
 mod room;

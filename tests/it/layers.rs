@@ -37,7 +37,6 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("schemars", &["config", "mcp"]),
     ("serde", &["*"]),
     ("serde_json", &["*"]),
-    ("serde_path_to_error", &["mcp"]),
     ("sha2", &["policy"]),
     ("strsim", &["home", "mcp"]),
     ("subtle", &["policy"]),

@@ -28,7 +28,7 @@ pub(crate) struct Order {
 /// What a call would touch.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    pub(super) service: String,
+    pub(crate) service: String,
     pub(super) data: Map<String, Value>,
     pub(super) return_response: bool,
     /// The entities, sorted.
@@ -234,7 +234,7 @@ impl Plan {
     }
 
     /// What it is aimed at, for the audit log.
-    pub(super) fn audit_target(&self, house: &House) -> String {
+    pub(crate) fn audit_target(&self, house: &House) -> String {
         let ids: Vec<&str> = self.touched.iter().map(|id| &**id).collect();
         match ids.is_empty() {
             true => house.name.to_string(),

@@ -10,6 +10,7 @@ use crate::home::text::{self, clean};
 use crate::home::tools::{BUDGET, ids, stamped};
 use crate::home::view;
 use crate::mcp::Call;
+use crate::policy::Outcome;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -82,7 +83,11 @@ pub(crate) async fn call(home: Home, call: Call, args: CallArgs) -> Result<Value
     let order = Order { service, target, data: args.data, return_response };
     let plan = call::plan(&home, house, &call.caller, order)?;
     let answer = match args.dry_run {
-        true => dry(house, &plan),
+        true => {
+            let target = plan.audit_target(house);
+            home.policy().record(&call.caller, &plan.service, &target, Outcome::DryRun, None);
+            dry(house, &plan)
+        }
         false => {
             let done = call::run(&home, house, &call.caller, plan, call.confirm.as_deref()).await?;
             told(house, done)

@@ -14,7 +14,6 @@ use rmcp::transport::Transport;
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::io;
-use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::sync::{Notify, mpsc};
@@ -25,8 +24,8 @@ use tokio_util::sync::CancellationToken;
 const WAITING: usize = 64;
 
 /// Both directions of one client.
-pub(super) struct Lines<R, W> {
-    read: BufReader<R>,
+pub(super) struct Lines {
+    read: BufReader<Box<dyn AsyncRead + Send + Unpin>>,
     most: usize,
     /// What is read of the present line.
     line: Vec<u8>,
@@ -40,7 +39,6 @@ pub(super) struct Lines<R, W> {
     writer: Option<JoinHandle<()>>,
     open: Arc<Open>,
     end: CancellationToken,
-    _write: PhantomData<fn(W)>,
 }
 
 /// The requests that are not answered yet.
@@ -62,13 +60,14 @@ impl Open {
     }
 }
 
-impl<R, W> Lines<R, W>
-where
-    R: AsyncRead + Send + Unpin + 'static,
-    W: AsyncWrite + Send + Unpin + 'static,
-{
+impl Lines {
     /// Reads lines of at most `most` bytes from `read`, and writes to `write` by a job of its own.
-    pub(super) fn new(read: R, mut write: W, most: usize, tasks: &Tasks) -> Lines<R, W> {
+    pub(super) fn new(
+        read: Box<dyn AsyncRead + Send + Unpin>,
+        mut write: Box<dyn AsyncWrite + Send + Unpin>,
+        most: usize,
+        tasks: &Tasks,
+    ) -> Lines {
         let (out, mut waiting) = mpsc::channel::<Vec<u8>>(WAITING);
         let writer = tasks.job(async move {
             while let Some(mut line) = waiting.recv().await {
@@ -90,7 +89,6 @@ where
             writer: Some(writer),
             open: Arc::default(),
             end: CancellationToken::new(),
-            _write: PhantomData,
         }
     }
 
@@ -188,11 +186,7 @@ enum Bad {
     TooLong,
 }
 
-impl<R, W> Transport<RoleServer> for Lines<R, W>
-where
-    R: AsyncRead + Send + Unpin + 'static,
-    W: AsyncWrite + Send + Unpin + 'static,
-{
+impl Transport<RoleServer> for Lines {
     type Error = io::Error;
 
     fn send(
@@ -275,14 +269,16 @@ fn why(line: &[u8], e: &serde_json::Error) -> Vec<u8> {
     match serde_json::from_slice::<Value>(line) {
         Err(_) => fault(-32700, &format!("Parse error: {e}"), &Value::Null),
         Ok(message) => {
-            let id = message.get("id").cloned().unwrap_or_default();
+            // Whoever sent half a message still waits for an answer to its id.
+            let id = message.get("id").filter(|id| id.is_string() || id.is_number());
             let is_call = message.get("jsonrpc").is_some_and(|v| v == "2.0")
                 && message.get("method").is_some_and(Value::is_string)
-                && (id.is_string() || id.is_number());
-            if is_call {
-                return fault(-32602, "Invalid params", &id);
+                && id.is_some();
+            let id = id.unwrap_or(&Value::Null);
+            match is_call {
+                true => fault(-32602, "Invalid params", id),
+                false => fault(-32600, "Invalid Request: not a JSON-RPC 2.0 message", id),
             }
-            fault(-32600, "Invalid Request: not a JSON-RPC 2.0 message", &Value::Null)
         }
     }
 }

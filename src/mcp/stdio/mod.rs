@@ -10,6 +10,7 @@ mod relay;
 pub use relay::{dial, relay};
 
 use crate::error::Error;
+use crate::mcp::carrier::Carrier;
 use crate::mcp::server::{Server, Who};
 use crate::mcp::{Mcp, Profile};
 use crate::policy::{Caller, Via};
@@ -19,7 +20,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -168,7 +169,8 @@ async fn serve_client(
         return refuse(stream, &Error::refused(why)).await;
     }
     let (read, write) = stream.into_split();
-    let mut lines = Lines::new(read, write, mcp.toolbox.inner.config.message_bytes, &mcp.tasks);
+    let most = mcp.toolbox.inner.config.message_bytes;
+    let mut lines = Lines::new(Box::new(read), Box::new(write), most, &mcp.tasks);
     let first = tokio::time::timeout(FIRST_LINE, lines.first(Hello::read)).await;
     let hello = first.map_err(|_| Error::timeout("no first line within 10 s"))?;
     let admitted = match hello {
@@ -196,27 +198,25 @@ async fn serve_client(
 pub async fn serve_stdio(mcp: &Mcp, hello: &Hello) -> Result<(), Error> {
     let (caller, profile) = hello.admit(mcp)?;
     let (read, write) = rmcp::transport::stdio_pipes();
-    let lines = Lines::new(read, write, mcp.toolbox.inner.config.message_bytes, &mcp.tasks);
+    let most = mcp.toolbox.inner.config.message_bytes;
+    let lines = Lines::new(Box::new(read), Box::new(write), most, &mcp.tasks);
     serve(mcp, profile, caller, lines, &mcp.tasks.stopping()).await
 }
 
 /// Serves one client until it ends, its token is revoked, or `stop`.
-async fn serve<R, W>(
+async fn serve(
     mcp: &Mcp,
     profile: Profile,
     caller: Caller,
-    mut lines: Lines<R, W>,
+    mut lines: Lines,
     stop: &CancellationToken,
-) -> Result<(), Error>
-where
-    R: AsyncRead + Send + Unpin + 'static,
-    W: AsyncWrite + Send + Unpin + 'static,
-{
+) -> Result<(), Error> {
     let ended = stop.child_token();
     let server = Server::new(mcp.clone(), profile, Who::Fixed(caller.clone()));
     // A subscription has no end of its own, and what ends must not wait for it.
     lines.at_end(server.end());
-    let begun = rmcp::service::serve_server_with_ct(server, lines, ended.clone()).await;
+    let begun =
+        rmcp::service::serve_server_with_ct(server, Carrier::new(lines), ended.clone()).await;
     let running = match begun {
         Ok(running) => running,
         // A client that leaves before it began has done nothing wrong.

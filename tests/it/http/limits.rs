@@ -202,13 +202,64 @@ fn bad_lengths_are_refused() {
     assert_eq!(house.seen.smuggled.load(Ordering::SeqCst), 0);
 }
 
+/// RFC 9110 8.6 lets a server take a length that is said twice alike; there is one way to read it.
 #[test]
 fn a_length_said_twice_alike_counts_once() {
     let house = House::open();
+    let smuggled = "GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let length = smuggled.len().to_string();
     let mut raw = Raw::connect(house.at);
-    raw.send(post("5\r\nContent-Length: 5")).send("hello");
-    assert_eq!(raw.answer().text(), "5");
-    assert_eq!(raw.get("/").status, 200);
+    // The body is as long as both say: what looks like a request in it is none.
+    raw.send(post(&format!("{length}\r\nContent-Length: {length}"))).send(smuggled);
+    assert_eq!(raw.answer().text(), length);
+    // And what follows it is the next request, answered once.
+    assert_eq!(raw.get("/").text(), "house");
+    raw.send("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    assert_eq!(raw.answer().text(), "house");
+    assert!(raw.until_end().1.is_empty(), "more answers than requests");
+    assert_eq!(house.seen.smuggled.load(Ordering::SeqCst), 0);
+}
+
+/// RFC 9112 2.2 lets a server end a line of the head at a bare line feed. Wherever one stands, each
+/// request gets one answer, and no body is read as a request.
+#[test]
+fn a_bare_line_feed_ends_a_line_and_hides_no_request() {
+    let house = House::open();
+    let smuggled = "GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let length = smuggled.len();
+    for head in [
+        format!("POST /count HTTP/1.1\nHost: localhost\nContent-Length: {length}\n\n"),
+        format!("POST /count HTTP/1.1\r\nHost: localhost\nContent-Length: {length}\r\n\n"),
+        format!(
+            "POST /count HTTP/1.1\r\nHost: localhost\r\nX: a\nContent-Length: {length}\r\n\r\n"
+        ),
+    ] {
+        let mut raw = Raw::connect(house.at);
+        raw.send(&head).send(smuggled);
+        raw.send("GET / HTTP/1.1\nHost: localhost\nConnection: close\n\n");
+        assert_eq!(raw.answer().text(), length.to_string(), "{head:?}");
+        assert_eq!(raw.answer().text(), "house", "{head:?}");
+        assert!(raw.until_end().1.is_empty(), "more answers than requests: {head:?}");
+    }
+    // Nothing but the head is read so: neither a chunk's length nor a bare carriage return.
+    let chunked = "POST /count HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for (request, want) in [
+        (format!("{chunked}5\nhello\r\n0\r\n\r\n{smuggled}"), 400),
+        (format!("{chunked}5;x=\n\r\nhello\r\n0\r\n\r\n{smuggled}"), 400),
+        (format!("GET / HTTP/1.1\r\nHost: localhost\rX: a\r\n\r\n{smuggled}"), 400),
+        (
+            format!(
+                "POST /count HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\n5\r\n\r\n{smuggled}"
+            ),
+            400,
+        ),
+    ] {
+        let mut raw = Raw::connect(house.at);
+        raw.send(&request);
+        assert_eq!(raw.answer().status, want, "{request:?}");
+        assert!(raw.until_end().1.is_empty(), "something came after the refusal: {request:?}");
+    }
+    assert_eq!(house.seen.smuggled.load(Ordering::SeqCst), 0);
 }
 
 #[test]

@@ -66,12 +66,23 @@ fn plug_in(end: &str, address: &str) {
     }
 }
 
+/// Waits until the kernel says that the cable carries: it does so a little after both ends are up. A
+/// daemon started before then learns of the cable later, and does not announce by it what was
+/// registered meanwhile with an address of its own.
+fn wait_for_cable(end: &str) {
+    wait(&format!("the cable at {end}"), || {
+        let shown = Command::new("ip").args(["-o", "link", "show", end]).output().unwrap();
+        String::from_utf8_lossy(&shown.stdout).contains(" state UP ")
+    });
+}
+
 /// The far side: a Hearth and something that looks like Home Assistant.
 fn far() {
     println!("far side waits");
     let mut lines = std::io::stdin().lines();
     lines.next().unwrap().unwrap();
     plug_in("far", FAR);
+    wait_for_cable("far");
     let house = House::with(Plan { host: "all", ..Plan::default() });
     let entered = house.runtime.enter();
     let mdns = Mdns::new(&house.tasks);
@@ -100,6 +111,7 @@ fn near() {
     let port: u16 = told
         .find_map(|line| line.split_once("listens at ")?.1.trim().parse().ok())
         .expect("the far side listens");
+    wait_for_cable("near");
     look_around(port);
     println!("all seen");
     end(far);

@@ -81,7 +81,9 @@ fn no_route_of_the_program_but_the_public_ones_answers_without_a_token() {
     let folder = Folder::new();
     let mut command = hearth(folder.path());
     command.args(["demo", "--port", "0"]).env("LOG_LEVEL", "trace");
-    let hearth = Hearth::start(command, folder);
+    let token = folder.path().join("demo-token");
+    let mut hearth = Hearth::start(command, folder);
+    hearth.token = std::fs::read_to_string(token).unwrap().trim().to_owned();
     hearth.until_ready();
     let log = hearth.log();
     let line = log.lines().find(|line| line.contains("http answers with Router")).unwrap();
@@ -89,7 +91,15 @@ fn no_route_of_the_program_but_the_public_ones_answers_without_a_token() {
     for known in ["/", "/mcp", "/events", "/metrics", "/login", "/logout", "/health", "/ready"] {
         assert!(paths.iter().any(|path| path == known), "{known} is not in {paths:?}");
     }
-    assert!(paths.iter().any(|path| path.starts_with("/api/")), "{paths:?}");
+    let (_, told) = hearth.get("/api/nowhere");
+    let told = told["error"]["message"].as_str().unwrap().to_owned();
+    let (_, told) = told.split_once("there is: ").unwrap();
+    let mut api: Vec<&str> =
+        paths.iter().map(String::as_str).filter(|path| path.starts_with("/api/")).collect();
+    api.push("/events");
+    api.sort_unstable();
+    assert!(api.len() > 5, "{api:?}");
+    assert_eq!(told.split(", ").collect::<Vec<_>>(), api, "whoever asks is told what there is");
     paths.push("/nowhere".into());
     let at = hearth.url.strip_prefix("http://").unwrap().parse().unwrap();
     assert_closed(at, &paths);

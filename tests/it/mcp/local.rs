@@ -147,6 +147,9 @@ async fn a_bad_line_gets_an_error_and_the_session_goes_on() {
         ("7".to_owned(), -32600, json!(null)),
         ("[]".to_owned(), -32600, json!(null)),
         ("{\"jsonrpc\":\"2.0\"}".to_owned(), -32600, json!(null)),
+        (r#"{"id":6,"method":"ping"}"#.to_owned(), -32600, json!(6)),
+        (r#"{"jsonrpc":"1.0","id":"x","method":"ping"}"#.to_owned(), -32600, json!("x")),
+        (r#"{"jsonrpc":"2.0","id":{},"method":"ping"}"#.to_owned(), -32600, json!(null)),
         ("x".repeat(5_000), -32600, json!(null)),
         (r#"{"jsonrpc":"2.0","id":8,"method":"no/such"}"#.to_owned(), -32601, json!(8)),
         (

@@ -40,7 +40,7 @@ impl Resources for Lamps {
         })
     }
 
-    fn complete(&self, _: &Caller, _: &str, _: &str, _: &str) -> Vec<String> {
+    fn values(&self, _: &Caller, _: &str, _: &str) -> Vec<String> {
         Vec::new()
     }
 

@@ -1,10 +1,12 @@
 //! The routes, without sockets: what is no MCP, whose session is whose, and which service is where.
 
 use crate::mcp::Bench;
+use futures_util::StreamExt as _;
 use hearth::http::{Body, Request, Response, Router, to_bytes};
-use hearth::mcp::{Config, over_http};
+use hearth::mcp::{Config, Prompt, PromptArg, over_http};
 use hearth::policy::{Caller, Level};
 use serde_json::{Value, json};
+use std::sync::Arc;
 use tower::ServiceExt as _;
 
 /// One client of the routes.
@@ -39,14 +41,18 @@ impl Web {
         self.router.clone().oneshot(request).await.unwrap()
     }
 
-    /// Opens a session and returns its id.
-    async fn open(&self, path: &str) -> String {
+    async fn hello(&self, path: &str, version: &str) -> Response {
         let hello = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
-            "protocolVersion": "2025-11-25",
+            "protocolVersion": version,
             "capabilities": {},
             "clientInfo": { "name": "test", "version": "0" },
         } });
-        let answer = self.send("POST", path, "", &hello.to_string()).await;
+        self.send("POST", path, "", &hello.to_string()).await
+    }
+
+    /// Opens a session and returns its id.
+    async fn open(&self, path: &str) -> String {
+        let answer = self.hello(path, "2025-11-25").await;
         assert_eq!(answer.status(), 200);
         let id = answer.headers()["mcp-session-id"].to_str().unwrap().to_owned();
         let said = message(answer).await;
@@ -87,19 +93,23 @@ async fn what_is_no_message_gets_a_json_rpc_error() {
         ("\u{0}".into(), 400, -32700, json!(null)),
         ("[]".into(), 400, -32600, json!(null)),
         ("[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}]".into(), 400, -32600, json!(null)),
-        ("{\"id\":1,\"method\":\"ping\"}".into(), 400, -32600, json!(null)),
+        ("{\"id\":1,\"method\":\"ping\"}".into(), 400, -32600, json!(1)),
+        ("{\"jsonrpc\":2.0,\"id\":\"b\",\"method\":\"ping\"}".into(), 400, -32600, json!("b")),
+        ("{\"jsonrpc\":\"2.0\",\"id\":4,\"method\":7}".into(), 400, -32600, json!(4)),
         ("{\"jsonrpc\":\"2.0\",\"id\":{},\"method\":\"ping\"}".into(), 400, -32600, json!(null)),
-        ("{\"jsonrpc\":\"2.0\",\"id\":1}".into(), 400, -32600, json!(null)),
+        ("{\"jsonrpc\":\"2.0\",\"id\":1}".into(), 400, -32600, json!(1)),
         (call(json!(5), json!({ "name": 7 })), 200, -32602, json!(5)),
         (call(json!("a"), json!({ "name": "lamp_paint" })), 200, -32602, json!("a")),
         ("{\"jsonrpc\":\"2.0\",\"id\":9,\"method\":\"no/such\"}".into(), 200, -32601, json!(9)),
-    ] as [(String, u16, i32, Value); 11]
+    ] as [(String, u16, i32, Value); 13]
     {
         let answer = web.send("POST", "/mcp", &session, &body).await;
         assert_eq!(answer.status().as_u16(), status, "{body}");
         let said = message(answer).await;
         assert_eq!((&said["error"]["code"], &said["id"]), (&json!(code), &id), "{body}: {said}");
     }
+    let said = web.ask("/mcp", &session, "nope", json!({})).await.1;
+    assert_eq!(said["error"]["message"], "unknown method 'nope'");
     let large = "x".repeat((1 << 20) + 1);
     assert_eq!(web.send("POST", "/mcp", &session, &large).await.status(), 413);
     // And the session is as good as before.
@@ -245,5 +255,65 @@ async fn at_the_cap_the_session_idle_longest_ends() {
     let third = web.open("/mcp").await;
     for (session, want) in [(&first, 200), (&second, 404), (&third, 200)] {
         assert_eq!(web.ask("/mcp", session, "ping", json!({})).await.0, want);
+    }
+}
+
+#[tokio::test]
+async fn a_completion_says_how_many_values_there_are() {
+    let bench = Bench::new().await;
+    bench.toolbox.add_prompts(vec![Prompt {
+        name: "lamp_tell",
+        title: "Tell of a lamp",
+        about: "Tells of a lamp",
+        args: vec![PromptArg { name: "lamp", about: "Which", required: true }],
+        values: Arc::new(|_, _| (0..250).map(|n| format!("hall lamp {n:03}")).collect()),
+        write: Arc::new(|_, _| Box::pin(async { Ok("a lamp".into()) })),
+    }]);
+    let web = Web::new(&bench, Some(bench.reader().await));
+    let session = web.open("/mcp").await;
+    for (typed, shown, total, first) in [
+        ("", 100, 250, "hall lamp 000"),
+        ("LAMP 1", 100, 133, "hall lamp 100"),
+        ("p 24", 13, 13, "hall lamp 240"),
+        ("07", 13, 13, "hall lamp 070"),
+    ] {
+        let params = json!({
+            "ref": { "type": "ref/prompt", "name": "lamp_tell" },
+            "argument": { "name": "lamp", "value": typed },
+        });
+        let said = web.ask("/mcp", &session, "completion/complete", params).await.1;
+        let found = &said["result"]["completion"];
+        let values = found["values"].as_array().unwrap();
+        assert_eq!((values.len(), &values[0]), (shown, &json!(first)), "{typed}: {said}");
+        assert_eq!(found["total"], total, "{typed}");
+        assert_eq!(found["hasMore"], total > 100, "{typed}");
+    }
+}
+
+#[tokio::test]
+async fn only_clients_that_know_it_get_an_event_without_data() {
+    let bench = Bench::new().await;
+    let web = Web::new(&bench, Some(bench.reader().await));
+    let first = async |answer: Response| {
+        let mut body = answer.into_body().into_data_stream();
+        let piece = tokio::time::timeout(std::time::Duration::from_secs(10), body.next()).await;
+        String::from_utf8(piece.expect("nothing comes").unwrap().unwrap().to_vec()).unwrap()
+    };
+    let is_empty = |piece: &str| piece.lines().any(|line| line.trim_end() == "data:");
+    for (version, primed) in [("2025-06-18", false), ("2025-03-26", false), ("2025-11-25", true)] {
+        let answer = web.hello("/mcp", version).await;
+        let id = answer.headers()["mcp-session-id"].to_str().unwrap().to_owned();
+        let said = first(answer).await;
+        assert_eq!(is_empty(&said), primed, "{version}: {said}");
+        let ready = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
+        web.send("POST", "/mcp", &id, &ready.to_string()).await;
+        let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" }).to_string();
+        let said = first(web.send("POST", "/mcp", &id, &ping).await).await;
+        assert_eq!(is_empty(&said), primed, "{version}: {said}");
+        // On the stream for notices what comes first is the notice.
+        let notices = web.send("GET", "/mcp", &id, "").await;
+        bench.toolbox.add_prompts(Vec::new());
+        let said = first(notices).await;
+        assert_eq!(is_empty(&said), primed, "{version}: {said}");
     }
 }

@@ -2,9 +2,11 @@
 
 use crate::mcp::Bench;
 use hearth::error::{Error, Kind};
-use hearth::mcp::{Answer, Call, Config, Profile};
+use hearth::mcp::{Answer, Ask, Call, Config, Profile, Questions, Tool};
 use hearth::policy::{Caller, Level};
 use serde_json::{Map, Value, json};
+
+const WEAK: &str = "nothing fits these words well; these are the nearest, try other words";
 
 async fn call(bench: &Bench, caller: &Caller, tool: &str, args: Value) -> Result<Value, Error> {
     let Value::Object(args) = args else { panic!("arguments are an object") };
@@ -27,8 +29,8 @@ async fn lists_hide_what_the_caller_may_not_use() {
     let want = [&all[..], &["hearth_find_tools", "lamp_get"]].concat();
     assert_eq!(names(&bench, &reader, &Profile::Default), want);
     let lamps = bench.caller("lamps", Level::Control, &["lamp"]).await;
-    let want = ["hearth_call_tool", "hearth_find_tools", "lamp_get", "lamp_set"];
-    assert_eq!(names(&bench, &lamps, &Profile::Default), want);
+    // Nothing more is to be found for this one, so it is not told how.
+    assert_eq!(names(&bench, &lamps, &Profile::Default), ["lamp_get", "lamp_set"]);
     let lamp = bench.toolbox.profile("lamp").unwrap();
     assert_eq!(names(&bench, &reader, &lamp), ["lamp_get"]);
     let admin = bench.caller("admin", Level::Admin, &[]).await;
@@ -44,7 +46,10 @@ async fn a_refused_call_does_nothing_and_is_written_down() {
     let e = call(&bench, &reader, "lamp_set", json!({ "text": "on" })).await.unwrap_err();
     assert_eq!(e.kind(), Kind::Refused);
     let audit = bench.policy.audit();
-    assert_eq!((audit.len(), audit[0].outcome, audit[0].who.as_str()), (1, "denied", "reader"));
+    let line = &audit[0];
+    assert_eq!((audit.len(), line.outcome, line.who.as_str()), (1, "denied", "reader"));
+    assert_eq!((line.action.as_str(), line.target.as_str()), ("lamp_set", r#"{"text":"on"}"#));
+    assert!(line.reason.as_ref().unwrap().contains("may not control lamp"), "{line:?}");
 }
 
 #[tokio::test]
@@ -58,6 +63,38 @@ async fn changes_are_written_down_and_looks_are_not() {
     assert_eq!(audit.len(), 1);
     assert_eq!((line.action.as_str(), line.outcome), ("lamp_set", "allowed"));
     assert_eq!(line.target, r#"{"text":"on"}"#);
+    assert!(line.ms.is_some_and(|ms| ms < 10_000), "{line:?}");
+}
+
+#[tokio::test]
+async fn a_call_that_is_given_up_or_ends_with_a_question_is_written_down_as_such() {
+    let bench = Bench::new().await;
+    let slow = |_: Call, _: crate::mcp::Echo| std::future::pending::<Result<Answer, Error>>();
+    let slow = Tool::rich("lamp_fade", "Fade a lamp", "Never ends", Level::Control, slow);
+    bench.toolbox.add_tools(vec![slow]);
+    let asks = |_: Call, _: crate::mcp::Echo| async {
+        Ok(Answer::Ask(Questions::one("folders", Ask::Roots)))
+    };
+    let asks = Tool::rich("lamp_ask", "Ask for a lamp", "Asks", Level::Control, asks);
+    bench.toolbox.add_tools(vec![asks]);
+    let user = bench.caller("user", Level::Control, &[]).await;
+    let args = Map::from_iter([("text".to_owned(), json!("a"))]);
+    {
+        let run = bench.toolbox.call(Call::new(user.clone()), "lamp_fade", args);
+        tokio::pin!(run);
+        assert!(futures_util::poll!(&mut run).is_pending());
+        assert!(bench.policy.audit().is_empty());
+    }
+    let audit = bench.policy.audit();
+    assert_eq!(
+        (audit.len(), audit[0].action.as_str(), audit[0].outcome),
+        (1, "lamp_fade", "failed")
+    );
+    // And one that ends with a question has done nothing yet.
+    let args = Map::from_iter([("text".to_owned(), json!("a"))]);
+    bench.toolbox.call(Call::new(user), "lamp_ask", args).await.unwrap();
+    let audit = bench.policy.audit();
+    assert_eq!((audit.len(), audit[1].action.as_str(), audit[1].outcome), (2, "lamp_ask", "asked"));
 }
 
 #[tokio::test]
@@ -155,6 +192,17 @@ async fn the_pair_reaches_every_tool_and_nothing_more() {
     let hidden = call(&bench, &reader, "hearth_find_tools", find("remove lamp")).await.unwrap();
     let hidden = hidden["tools"].as_array().unwrap();
     assert!(hidden.iter().all(|tool| tool["name"].as_str().unwrap().starts_with("door_")));
+    for (query, first, note) in [
+        ("switching lamps off", "lamp_set", json!(null)),
+        ("turn it on", "lamp_set", json!(WEAK)),
+        ("", "door_get", json!(WEAK)),
+    ] {
+        let found = call(&bench, &admin, "hearth_find_tools", find(query)).await.unwrap();
+        assert_eq!((&found["tools"][0]["name"], &found["note"]), (&json!(first), &note), "{found}");
+    }
+    let cellar = json!({ "query": "wine", "service": "cellar" });
+    let e = call(&bench, &admin, "hearth_find_tools", cellar).await.unwrap_err();
+    assert!(e.to_string().contains("there is no service 'cellar' here"), "{e}");
     let inner = |name: &str| json!({ "name": name, "arguments": { "text": "a" } });
     let done = call(&bench, &admin, "hearth_call_tool", inner("lamp_forget")).await.unwrap();
     assert_eq!(done["text"], "a");

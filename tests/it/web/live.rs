@@ -48,7 +48,7 @@ async fn events_are_filtered_by_wish_and_by_what_the_caller_may_see() {
     }
     let mut seen = String::new();
     until(&mut body, &mut seen, "light.stove").await;
-    assert!(seen.contains("event: entity\n") && seen.contains("id: 3\n"), "{seen}");
+    assert!(seen.contains("event: entity\n") && seen.contains("-3\n"), "{seen}");
     assert!(!seen.contains("light.bed") && !seen.contains("switch.pan"), "{seen}");
 }
 
@@ -59,11 +59,21 @@ async fn a_reader_that_returns_is_told_what_it_missed_and_what_is_gone() {
     for n in 1..=hearth::events::RECENT + 2 {
         house.events.publish(entity(&format!("light.n{n}"), "hall"));
     }
-    let back = [("last-event-id", "1")];
-    let ask =
-        house.ask(Ask { path: "/events", headers: &back, caller: Some(&caller), ..Ask::default() });
-    let (mut body, mut seen) = (ask.await.body, String::new());
-    until(&mut body, &mut seen, "light.n514\"").await;
+    let back = async |last: &str| {
+        let back = [("last-event-id", last)];
+        let ask = Ask { path: "/events", headers: &back, caller: Some(&caller), ..Ask::default() };
+        let (mut body, mut seen) = (house.ask(ask).await.body, String::new());
+        until(&mut body, &mut seen, "light.n514\"").await;
+        seen
+    };
+    // What a reader of an earlier run saw last says nothing about this one.
+    let seen = back("0123456789abcdef-1").await;
+    assert!(seen.contains("event: lost\ndata: {\"lost\":null}\n\n"), "{}", &seen[..200]);
+    let id = seen.lines().find_map(|line| line.strip_prefix("id: ")).unwrap();
+    let (run, oldest) = id.rsplit_once('-').unwrap();
+    // The two oldest of them are no longer kept.
+    assert_eq!(oldest, "3");
+    let seen = back(&format!("{run}-1")).await;
     assert!(seen.contains("event: lost\ndata: {\"lost\":1}\n\n"), "{}", &seen[..200]);
     assert!(!seen.contains("light.n2\"") && seen.contains("light.n3\""));
 }
@@ -86,7 +96,11 @@ async fn a_stream_ends_when_its_token_is_revoked() {
 async fn a_filter_that_does_not_exist_is_refused() {
     let house = House::new().await;
     let (_, caller) = house.token("script", Grant::default()).await;
-    assert_eq!(house.get("/events?entity=light.x", Some(&caller)).await.status, 400);
+    let answer = house.get("/events?entity=light.x", Some(&caller)).await;
+    assert_eq!(answer.status, 400);
+    let said = answer.json().await;
+    let text = said["error"]["message"].as_str().unwrap();
+    assert!(text.contains("no filter 'entity'") && text.contains("entity_id"), "{said}");
     let long = vec!["x"; 65].join(",");
     let answer = house.get(&format!("/events?area={long}"), Some(&caller)).await;
     assert_eq!(answer.json().await["error"]["code"], "invalid");

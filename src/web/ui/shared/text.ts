@@ -88,7 +88,8 @@ export const text = {
     search: "Search the log",
     level: "Level",
     levels: { all: "All", warn: "Warnings", error: "Errors" } as Record<string, string>,
-    outcome: { allowed: "done", asked: "asked first", denied: "refused", failed: "failed" } as Record<string, string>,
+    outcome: { allowed: "done", asked: "asked first", denied: "refused", failed: "failed", dry_run: "tried only" } as Record<string, string>,
+    took: (ms: number) => (ms < 1000 ? `${ms} ms` : `${(ms / 1000).toFixed(1)} s`),
     by: (who: string, via: string) =>
       `${who}, ${({ http: "over the network", stdio: "by hearth mcp", page: "on this page", control: "on the command line" })[via] ?? via}`,
     follow: "The newest line stands at the bottom",

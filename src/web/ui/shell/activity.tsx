@@ -18,6 +18,7 @@ interface Entry {
   target: string;
   outcome: string;
   reason: string | null;
+  ms: number | null;
 }
 interface Line {
   at: number;
@@ -54,7 +55,10 @@ function Audit() {
             <p>
               <span class="action">{e.action}</span> {e.target && <code>{e.target}</code>}
             </p>
-            <p class="small soft">{t.by(e.who, e.via)}</p>
+            <p class="small soft">
+              {t.by(e.who, e.via)}
+              {e.ms !== null && ` · ${t.took(e.ms)}`}
+            </p>
             {e.reason && <p class="small">{e.reason}</p>}
           </div>
           <span class={`tag ${e.outcome}`}>{t.outcome[e.outcome] ?? e.outcome}</span>
