@@ -13,6 +13,7 @@ pub(crate) use target::{Target, expand};
 
 use crate::error::Error;
 use crate::home::entities::{Area, Cache, Entity};
+use crate::home::near::{FEW, MANY, listed, question};
 use crate::home::text::clean;
 use crate::policy::EntityScope;
 use std::collections::BTreeSet;
@@ -104,11 +105,24 @@ fn same(name: &str, wanted: &str) -> bool {
 }
 
 fn unknown<'a>(what: &str, wanted: &str, names: impl Iterator<Item = &'a Arc<str>>) -> Error {
-    let names: Vec<String> = names.take(30).map(|name| clean(name, 40)).collect();
-    let wanted = clean(wanted, 60);
-    let there = match names.is_empty() {
-        true => format!("the house has no {what}"),
-        false => format!("there is: {}", names.join(", ")),
-    };
-    Error::not_found(format!("there is no {what} '{wanted}'; {there}"))
+    let names: Vec<&str> = names.map(|name| &**name).collect();
+    Error::not_found(format!(
+        "there is no {what} '{}'{}",
+        clean(wanted, 60),
+        there(what, wanted, names)
+    ))
+}
+
+/// Says what there is where `wanted` is not: `; did you mean a? There is: a, b`.
+fn there(what: &str, wanted: &str, names: Vec<&str>) -> String {
+    if names.is_empty() {
+        return format!("; the house has no {what}");
+    }
+    let question = question(wanted, names.iter().copied());
+    let most = if what == "state" { FEW } else { MANY };
+    let listed = listed(names.into_iter(), most);
+    match question.is_empty() {
+        true => format!("; there is: {listed}"),
+        false => format!("{question} There is: {listed}"),
+    }
 }
