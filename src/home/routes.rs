@@ -4,7 +4,7 @@
 use crate::error::Error;
 use crate::home::find::Query as Wish;
 use crate::home::house::{House, now};
-use crate::home::select::{Filter, Sight, Wanted};
+use crate::home::select::{Filter, Sight, Wanted, missing};
 use crate::home::text::clean;
 use crate::home::tools::{self, CallArgs};
 use crate::home::{Home, view};
@@ -184,9 +184,8 @@ async fn entity(
     let which: Which = asked(&uri)?;
     let house = home.house(which.house.as_deref())?;
     let cache = house.known()?;
-    let entity = home.sight(&caller).get(&cache, &id).ok_or_else(|| {
-        Error::not_found(format!("there is no entity '{}' in this house", clean(&id, 80)))
-    })?;
+    let sight = home.sight(&caller);
+    let entity = sight.get(&cache, &id).ok_or_else(|| missing(&cache, sight, &id))?;
     Ok(Json(view::json(house, &cache, &id, entity)))
 }
 

@@ -13,7 +13,7 @@ pub(crate) use target::{Target, expand};
 
 use crate::error::Error;
 use crate::home::entities::{Area, Cache, Entity};
-use crate::home::near::{FEW, MANY, listed, question};
+use crate::home::near::{FEW, MANY, listed, near, question};
 use crate::home::text::clean;
 use crate::policy::EntityScope;
 use std::collections::BTreeSet;
@@ -49,6 +49,20 @@ impl Sight<'_> {
     ) -> impl Iterator<Item = (&'c Arc<str>, &'c Entity)> {
         cache.iter().filter(|(id, entity)| self.permits(id, entity))
     }
+}
+
+/// Returns the error for an entity that is not there or may not be seen.
+pub(crate) fn missing(cache: &Cache, sight: Sight<'_>, wanted: &str) -> Error {
+    // Ids of a domain all begin alike, so that only what follows tells them apart.
+    let own = format!("{}.", domain(wanted));
+    let ids = sight.iter(cache).filter_map(|(id, _)| id.strip_prefix(&own));
+    let likely = near(wanted.strip_prefix(&own).unwrap_or_default(), ids);
+    let likely: Vec<String> = likely.into_iter().map(|name| format!("{own}{name}")).collect();
+    let question = match likely.is_empty() {
+        true => "; home_find lists them".to_owned(),
+        false => format!("; did you mean {}? home_find lists all", likely.join(" or ")),
+    };
+    Error::not_found(format!("there is no entity '{}'{question}", clean(wanted, 80)))
 }
 
 /// Returns the domain of an entity id or service: what stands before the dot.

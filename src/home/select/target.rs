@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::home::entities::{Aim, Cache, Entry};
 use crate::home::near::{MANY, listed};
-use crate::home::select::{Sight, area, areas_of_floor, domain, label};
+use crate::home::select::{Sight, area, areas_of_floor, domain, label, missing};
 use crate::home::text::clean;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -112,10 +112,7 @@ fn add_entity(
     found: &mut BTreeSet<Arc<str>>,
     depth: usize,
 ) -> Result<(), Error> {
-    let missing = || {
-        let id = clean(wanted, 80);
-        Error::not_found(format!("there is no entity '{id}'; home_find lists them"))
-    };
+    let missing = || missing(cache, sight, wanted);
     let (id, entity) = cache.key_value(wanted).ok_or_else(missing)?;
     if !sight.permits(id, entity) {
         return Err(missing());

@@ -6,7 +6,7 @@ use crate::home::entities::Cache;
 use crate::home::find::Query;
 use crate::home::house::now;
 use crate::home::near::question;
-use crate::home::select::{Filter, Wanted};
+use crate::home::select::{Filter, Wanted, missing as not_there};
 use crate::home::text::{self, clean};
 use crate::home::tools::{BUDGET, ids, set, stamped};
 use crate::home::view::{self, Row};
@@ -188,6 +188,9 @@ pub(super) async fn get(home: Home, call: Call, args: GetArgs) -> Result<Value, 
             "entity_ids is missing: name one or more, like {\"entity_ids\": [\"light.kitchen\"]}; \
              home_find lists them",
         ));
+    }
+    if let (true, [one]) = (known.is_empty(), missing.as_slice()) {
+        return Err(not_there(&cache, sight, one));
     }
     if known.is_empty() {
         let ids = missing.iter().take(5).map(|id| clean(id, 80)).collect::<Vec<_>>().join("', '");
