@@ -155,9 +155,12 @@ impl Address {
     pub(crate) fn of_house(text: &str) -> Result<Address, Error> {
         let mut address = Address::of_socket(text)?;
         let path = address.path.trim_end_matches('/');
-        if !path.ends_with("/websocket") {
-            address.path = format!("{path}/api/websocket");
-        }
+        address.path = match path.strip_suffix("/api") {
+            _ if path.ends_with("/websocket") => path.to_owned(),
+            // The address of its REST interface means the same house.
+            Some(above) => format!("{above}/api/websocket"),
+            None => format!("{path}/api/websocket"),
+        };
         Ok(address)
     }
 
@@ -231,6 +234,10 @@ mod tests {
         check("http://homeassistant.local:8123", "ws://homeassistant.local:8123/api/websocket");
         check("http://ha.lan/", "ws://ha.lan:80/api/websocket");
         check("https://ha.example.org", "wss://ha.example.org:443/api/websocket");
+        check("http://ha.lan:8123/api", "ws://ha.lan:8123/api/websocket");
+        check("ha.lan/api/", "ws://ha.lan:8123/api/websocket");
+        check("ha.lan/house/api", "ws://ha.lan:8123/house/api/websocket");
+        check("ws://ha.lan/api/websocket/", "ws://ha.lan:80/api/websocket");
         check("wss://ha.example.org/house/", "wss://ha.example.org:443/house/api/websocket");
         check("ws://supervisor/core/websocket", "ws://supervisor:80/core/websocket");
         check("[::1]:8123", "ws://[::1]:8123/api/websocket");

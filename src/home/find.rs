@@ -4,6 +4,7 @@
 //! words that are nearly right.
 
 use crate::home::entities::{Cache, Entity};
+use std::sync::Arc;
 
 /// Words less alike than this do not count as the same word misspelt.
 const ALIKE: f64 = 0.82;
@@ -14,6 +15,20 @@ pub(crate) struct Query {
     words: Vec<String>,
 }
 
+/// How well an entity fits.
+struct Fit {
+    score: u32,
+    /// So many words it has.
+    met: usize,
+    /// So many of these are long.
+    long: usize,
+}
+
+/// Whether a word is likely to name something; the shorter ones are mostly `the`, `in` and `der`.
+fn is_long(word: &str) -> bool {
+    word.chars().count() >= 4
+}
+
 impl Query {
     /// Prepares what a person typed; `None` when there is nothing to look for.
     pub(crate) fn read(text: &str) -> Option<Query> {
@@ -22,33 +37,59 @@ impl Query {
         (!words.is_empty()).then_some(Query { whole, words })
     }
 
-    /// Returns how well an entity fits, from 1 to 1,000; `None` when it does not.
-    pub(crate) fn score(&self, cache: &Cache, id: &str, entity: &Entity) -> Option<u32> {
+    /// Returns those of `entities` that fit, each with how well from 1 to 1,000, and whether they fit
+    /// every word. When none does, those come that fit most of the words, half of the long ones at
+    /// least: `the lamp in the hall` has words that no entity has.
+    pub(crate) fn among<'c>(
+        &self,
+        cache: &Cache,
+        entities: impl Iterator<Item = (&'c Arc<str>, &'c Entity)>,
+    ) -> (Vec<(u32, &'c Arc<str>)>, bool) {
+        let (mut whole, mut part, mut most) = (Vec::new(), Vec::new(), 0);
+        let all_long = self.words.iter().filter(|word| is_long(word)).count();
+        for (id, entity) in entities {
+            let Fit { score, met, long } = self.fit(cache, id, entity);
+            if met == self.words.len() {
+                whole.push((score, id));
+            } else if long > 0 && long * 2 >= all_long && met >= most {
+                if met > most {
+                    (most, part) = (met, Vec::new());
+                }
+                part.push((score, id));
+            }
+        }
+        match whole.is_empty() {
+            true => (part, false),
+            false => (whole, true),
+        }
+    }
+
+    fn fit(&self, cache: &Cache, id: &str, entity: &Entity) -> Fit {
+        let sure = |score| Fit { score, met: self.words.len(), long: 0 };
         let name = entity.name.as_deref().unwrap_or_default().to_lowercase();
         let object = id.split_once('.').map_or(id, |(_, object)| object);
         if self.whole == id {
-            return Some(1000);
+            return sure(1000);
         }
         if self.whole == name || self.whole == object {
-            return Some(950);
+            return sure(950);
         }
         if name.starts_with(&self.whole) || object.starts_with(&self.whole) {
-            return Some(900);
+            return sure(900);
         }
         let near = words(&format!("{id} {name}"));
         let far = words(&self.surroundings(cache, id, entity));
-        let mut sum = 0.0;
+        let (mut sum, mut met, mut long) = (0.0, 0, 0);
         for word in &self.words {
             let best = best(word, &near).max(best(word, &far) * 0.6);
-            if best == 0.0 {
-                return None;
-            }
+            met += usize::from(best > 0.0);
+            long += usize::from(best > 0.0 && is_long(word));
             sum += best;
         }
         let mean = sum / self.words.len() as f64;
         // Of equally good ones, the one with fewer other words is meant more likely.
         let extra = near.len().saturating_sub(self.words.len()).min(20) as f64;
-        Some(((mean * 850.0) - extra * 4.0).max(1.0) as u32)
+        Fit { score: ((mean * 850.0) - extra * 4.0).max(1.0) as u32, met, long }
     }
 
     fn surroundings(&self, cache: &Cache, id: &str, entity: &Entity) -> String {
@@ -144,10 +185,8 @@ mod tests {
         let cache = house();
         let check = |text: &str, want: &[&str]| {
             let query = Query::read(text).unwrap();
-            let mut got: Vec<(u32, &str)> = cache
-                .iter()
-                .filter_map(|(id, entity)| Some((query.score(&cache, id, entity)?, &**id)))
-                .collect();
+            let (got, _) = query.among(&cache, cache.iter());
+            let mut got: Vec<(u32, &str)> = got.into_iter().map(|(n, id)| (n, &**id)).collect();
             got.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
             let ids: Vec<&str> = got.iter().map(|(_, id)| *id).collect();
             assert_eq!(ids, want, "{text}: {got:?}");
@@ -160,6 +199,12 @@ mod tests {
         check("living room player", &["media_player.lounge_room"]);
         check("windows", &["cover.hall_window"]);
         check("elephant", &[]);
+        check("table kitchen light", &["light.kitchen_table"]);
+        check("room living player media", &["media_player.lounge_room"]);
+        // Not every word fits: those that fit most of them.
+        check("kitchen light ceiling", &["light.kitchen_table", "light.kitchen_lights"]);
+        check("the window in the hall", &["cover.hall_window"]);
+        check("elephant in the room please", &[]);
         assert!(Query::read("  - ").is_none());
     }
 }

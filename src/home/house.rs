@@ -30,6 +30,8 @@ pub(crate) struct House {
     about: RwLock<About>,
     stand: Mutex<Stand>,
     was_connected: AtomicBool,
+    /// What the user of the token may not ask Home Assistant.
+    limits: Mutex<Option<String>>,
     changes: AtomicU64,
     connections: AtomicU64,
     events: Events,
@@ -78,6 +80,7 @@ impl House {
             }),
             stand: Mutex::new(Stand::Unknown),
             was_connected: AtomicBool::new(false),
+            limits: Mutex::new(None),
             changes: AtomicU64::new(0),
             connections: AtomicU64::new(0),
             events: events.clone(),
@@ -207,6 +210,16 @@ impl House {
     /// Notes that Home Assistant is there and not ready.
     pub(crate) fn starting(&self) {
         self.status.set(State::Degraded("Home Assistant is starting".into()));
+    }
+
+    /// Notes what the user of the token may not ask; `None` when nothing is missing.
+    pub(crate) fn limit(&self, what: Option<&str>) {
+        *self.limits.lock().unwrap_or_else(PoisonError::into_inner) = what.map(str::to_owned);
+    }
+
+    /// Returns what is not known because the token's user may not ask for it.
+    pub(crate) fn limits(&self) -> Option<String> {
+        self.limits.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Notes that registries were read again.

@@ -13,6 +13,7 @@ mod expect;
 mod feed;
 mod find;
 mod house;
+mod near;
 mod overview;
 mod prompts;
 mod resources;

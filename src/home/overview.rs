@@ -9,8 +9,10 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// At most so many entities, areas or domains in one list.
+/// At most so many entities or areas in one list, and fewer when the answer would not fit.
 const MOST: usize = 40;
+/// At most so many domains; a row of them is short.
+const MOST_DOMAINS: usize = 120;
 /// A battery below this is low, in percent.
 const LOW: f64 = 20.0;
 
@@ -87,11 +89,29 @@ impl Count {
     }
 }
 
-/// Returns the overview of what `sight` permits.
-pub(crate) fn overview(house: &House, cache: &Cache, sight: Sight<'_>) -> Map<String, Value> {
+/// Returns the overview of what `sight` permits, in at most `budget` bytes: what does not fit is
+/// counted and said.
+pub(crate) fn overview(
+    house: &House,
+    cache: &Cache,
+    sight: Sight<'_>,
+    budget: usize,
+) -> Map<String, Value> {
+    let mut most = MOST;
+    loop {
+        let answer = of_size(house, cache, sight, most);
+        let used = serde_json::to_vec(&answer).map_or(0, |json| json.len());
+        if used <= budget || most <= 1 {
+            return answer;
+        }
+        most /= 2;
+    }
+}
+
+fn of_size(house: &House, cache: &Cache, sight: Sight<'_>, most: usize) -> Map<String, Value> {
     let mut domains: BTreeMap<&str, Count> = BTreeMap::new();
     let mut areas: BTreeMap<&Arc<str>, Count> = BTreeMap::new();
-    let (mut on, mut missing, mut low) = (List::default(), List::default(), List::default());
+    let [mut on, mut missing, mut low] = [(); 3].map(|()| List { most, ..List::default() });
     let mut total = 0;
     for (id, entity) in sight.iter(cache) {
         total += 1;
@@ -116,19 +136,32 @@ pub(crate) fn overview(house: &House, cache: &Cache, sight: Sight<'_>) -> Map<St
     answer.insert("version".into(), about.version.into());
     answer.insert("time".into(), house.time(crate::home::house::now()).into());
     answer.insert("entities".into(), total.into());
-    answer.insert("floors".into(), floors(cache, &areas));
-    let domains = domains.iter().take(MOST).map(|(name, count)| (clean(name, 60), count.json()));
-    answer.insert("domains".into(), Value::Object(domains.collect()));
+    answer.insert("floors".into(), floors(cache, &areas, most));
+    let shown = domains.iter().take(most * (MOST_DOMAINS / MOST));
+    let shown: Map<String, Value> =
+        shown.map(|(name, count)| (clean(name, 60), count.json())).collect();
+    let left_out =
+        [("areas", areas.len().saturating_sub(most)), ("domains", domains.len() - shown.len())];
+    answer.insert("domains".into(), Value::Object(shown));
+    for (what, more) in left_out.into_iter().filter(|(_, more)| *more > 0) {
+        answer.insert(format!("more_{what}"), more.into());
+    }
     answer.insert("on".into(), on.json());
     let problems = json!({ "unavailable": missing.json(), "low_battery": low.json() });
     answer.insert("problems".into(), problems);
+    if let Some(since) = house.stale_since() {
+        answer.insert("stale_since".into(), since.into());
+    }
+    if let Some(limits) = house.limits() {
+        answer.insert("limits".into(), limits.into());
+    }
     answer
 }
 
 /// Areas by floor; those without one come under an empty name.
-fn floors(cache: &Cache, areas: &BTreeMap<&Arc<str>, Count>) -> Value {
+fn floors(cache: &Cache, areas: &BTreeMap<&Arc<str>, Count>, most: usize) -> Value {
     let mut floors: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-    for (id, count) in areas.iter().take(MOST) {
+    for (id, count) in areas.iter().take(most) {
         let Some(area) = cache.registry.areas.get(&***id) else { continue };
         let floor = area.floor.as_ref().and_then(|floor| cache.registry.floors.get(floor));
         let floor = floor.map_or_else(|| "no floor".into(), |floor| clean(&floor.name, 60));
@@ -145,13 +178,14 @@ fn floors(cache: &Cache, areas: &BTreeMap<&Arc<str>, Count>) -> Value {
 /// A list that holds the first entries and counts the rest.
 #[derive(Default)]
 struct List {
+    most: usize,
     shown: Vec<Value>,
     more: usize,
 }
 
 impl List {
     fn add(&mut self, entry: impl FnOnce() -> Value) {
-        match self.shown.len() < MOST {
+        match self.shown.len() < self.most {
             true => self.shown.push(entry()),
             false => self.more += 1,
         }

@@ -1,12 +1,16 @@
 //! Texts that a person picks in their client to begin with a house.
 
 use crate::error::Error;
+use crate::home::house::House;
 use crate::home::text::{NOTE, clean};
 use crate::home::{Home, overview};
 use crate::mcp::{Call, Prompt, PromptArg, Values};
 use crate::policy::Caller;
 use serde_json::{Map, Value};
 use std::sync::Arc;
+
+/// What a prompt tells of the house, in bytes.
+const BUDGET: usize = 6 * 1024;
 
 /// Returns the prompts.
 pub fn prompts(home: &Home) -> Vec<Prompt> {
@@ -75,13 +79,14 @@ fn text<'a>(args: &'a Map<String, Value>, name: &str) -> &'a str {
 fn write_review(home: &Home, call: &Call, args: &Map<String, Value>) -> Result<String, Error> {
     let house = home.house(Some(text(args, "house")))?;
     let cache = house.known()?;
-    let mut now = Value::Object(overview::overview(house, &cache, home.sight(&call.caller)));
-    crate::home::text::shrink(&mut now, 6 * 1024);
+    let now = overview::overview(house, &cache, home.sight(&call.caller), BUDGET);
+    let now = Value::Object(now);
     Ok(format!(
         "Look over the house '{}' and tell me in a few lines: what is on or open that I may have \
          forgotten, what is wrong (unavailable devices, low batteries), and what you suggest. Change \
-         nothing before I agree. This is how it is now; {NOTE}:\n\n{now}",
-        house.name
+         nothing before I agree. {} {NOTE}:\n\n{now}",
+        house.name,
+        standing(house)
     ))
 }
 
@@ -96,17 +101,35 @@ fn write_room(home: &Home, call: &Call, args: &Map<String, Value>) -> Result<Str
         .filter(|(_, entity)| entity.area.as_ref() == Some(&area))
         .map(|(id, entity)| crate::home::view::row(house, &cache, id, entity, &fields).into())
         .collect();
+    let all = rows.len();
     let mut rows = Value::Array(rows);
-    crate::home::text::shrink(&mut rows, 6 * 1024);
+    crate::home::text::shrink(&mut rows, BUDGET);
+    let shown = rows.as_array().map_or(0, Vec::len);
+    let left_out = match all - shown {
+        0 => String::new(),
+        more => format!(" ({more} more are left out here; home_find lists them)"),
+    };
     let name = cache.registry.areas.get(&area).map_or("", |area| &area.name);
     let wish = match text(args, "wish") {
         "" => "Tell me how the room is, and ask what I would like to change.".to_owned(),
         wish => format!("What I want: {}", clean(wish, 500)),
     };
     Ok(format!(
-        "This is about the room '{}' in the house '{}'. {wish} Use home_call with the ids below. {NOTE}:\
-         \n\n{rows}",
+        "This is about the room '{}' in the house '{}'. {wish} Use home_call with the ids \
+         below{left_out}. {} {NOTE}:\n\n{rows}",
         clean(name, 60),
-        house.name
+        house.name,
+        standing(house)
     ))
+}
+
+/// Says whether what follows is true now.
+fn standing(house: &House) -> String {
+    match house.stale_since() {
+        None => "This is how it is now;".to_owned(),
+        Some(since) => format!(
+            "The house cannot be reached: this is how it was at {since} (stale_since) and may be \
+             otherwise now;"
+        ),
+    }
 }

@@ -62,11 +62,7 @@ impl Shelf {
         let cache = house.known()?;
         let sight = self.home.sight(caller);
         if rest == "overview" {
-            let mut overview = overview::overview(house, &cache, sight);
-            if let Some(since) = house.stale_since() {
-                overview.insert("stale_since".into(), since.into());
-            }
-            return Ok(Value::Object(overview));
+            return Ok(Value::Object(overview::overview(house, &cache, sight, BUDGET)));
         }
         let id = rest.strip_prefix("entity/").ok_or_else(missing)?;
         let entity = sight.get(&cache, id).ok_or_else(missing)?;

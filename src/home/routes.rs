@@ -4,15 +4,21 @@
 use crate::error::Error;
 use crate::home::find::Query as Wish;
 use crate::home::house::{House, now};
-use crate::home::select::{Filter, Sight, Wanted};
+use crate::home::select::{Filter, Sight, Wanted, missing};
 use crate::home::text::clean;
 use crate::home::tools::{self, CallArgs};
 use crate::home::{Home, view};
-use crate::http::{Extension, Json, Path, Query, Router, State, get, post};
+use crate::http::answer::refusal;
+use crate::http::{
+    Bytes, Extension, HeaderMap, Json, Method, Path, Query, Response, Router, State, StatusCode,
+    Uri, any, get, header, post,
+};
 use crate::mcp::{Call, page};
 use crate::policy::{Caller, Level};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
+use std::sync::Arc;
 
 /// A page of entities, in bytes, unless fewer are asked for.
 const BUDGET: usize = 256 * 1024;
@@ -30,10 +36,39 @@ pub fn routes(home: &Home) -> Router {
         .route("/api/home/entities", get(entities))
         .route("/api/home/entities/{id}", get(entity))
         .route("/api/home/call", post(call))
+        .route("/api/home", any(nowhere))
+        .route("/api/home/{*rest}", any(nowhere))
+        .method_not_allowed_fallback(otherwise)
         .with_state(home.clone())
 }
 
 type Who = Extension<Caller>;
+
+/// Answers every other path below `/api/home`, in the same shape as any error.
+async fn nowhere(uri: Uri) -> Error {
+    Error::not_found(format!(
+        "there is no '{}'; there is GET /api/home/houses, GET /api/home/entities, GET \
+         /api/home/entities/{{id}} and POST /api/home/call",
+        clean(uri.path(), 80)
+    ))
+}
+
+/// Answers a method that a path does not take.
+async fn otherwise(method: Method, uri: Uri) -> Response {
+    let what = format!(
+        "{} does not take {method}: POST is for /api/home/call, GET for the others",
+        clean(uri.path(), 80)
+    );
+    refusal(StatusCode::METHOD_NOT_ALLOWED, "invalid", &what)
+}
+
+/// Reads what stands behind the question mark.
+fn asked<T: DeserializeOwned>(uri: &Uri) -> Result<T, Error> {
+    let read = Query::<T>::try_from_uri(uri);
+    read.map(|Query(asked)| asked).map_err(|e| {
+        Error::invalid(format!("{} does not take that: {}", uri.path(), clean(&e.body_text(), 300)))
+    })
+}
 
 async fn houses(State(home): State<Home>, Extension(caller): Who) -> Result<Json<Value>, Error> {
     home.policy().check(&caller, "home", Level::Read)?;
@@ -73,7 +108,7 @@ fn about(house: &House, sight: Sight<'_>) -> Value {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 struct Asked {
     house: Option<String>,
     query: Option<String>,
@@ -90,9 +125,10 @@ struct Asked {
 async fn entities(
     State(home): State<Home>,
     Extension(caller): Who,
-    Query(asked): Query<Asked>,
+    uri: Uri,
 ) -> Result<Json<Value>, Error> {
     home.policy().check(&caller, "home", Level::Read)?;
+    let asked: Asked = asked(&uri)?;
     let house = home.house(asked.house.as_deref())?;
     let cache = house.known()?;
     let wanted = Wanted {
@@ -106,11 +142,15 @@ async fn entities(
     let filter = Filter::read(&cache, wanted, now())?;
     let wish = asked.query.as_deref().and_then(Wish::read);
     let sight = home.sight(&caller);
-    let fits = sight.iter(&cache).filter(|(id, entity)| {
-        let found = wish.as_ref().is_none_or(|wish| wish.score(&cache, id, entity).is_some());
-        found && filter.fits(id, entity)
-    });
-    let rows = fits.map(|(id, entity)| view::json(house, &cache, id, entity));
+    let hints = filter.strangers(&cache, sight)?;
+    let fits = sight.iter(&cache).filter(|(id, entity)| filter.fits(id, entity));
+    let mut found: Vec<&Arc<str>> = match wish {
+        None => fits.map(|(id, _)| id).collect(),
+        Some(wish) => wish.among(&cache, fits).0.into_iter().map(|(_, id)| id).collect(),
+    };
+    found.sort_unstable();
+    let rows =
+        found.into_iter().filter_map(|id| Some(view::json(house, &cache, id, cache.get(id)?)));
     let id = |row: &Value| row["id"].as_str().unwrap_or_default().to_owned();
     let mut page = page(rows, id, asked.cursor.as_deref(), BUDGET)?;
     let most = asked.limit.unwrap_or(MOST).clamp(1, MOST);
@@ -120,6 +160,9 @@ async fn entities(
     }
     drop(cache);
     let mut answer = json!({ "entities": page.items });
+    if !hints.is_empty() {
+        answer["hints"] = hints.into();
+    }
     if let Some(next) = page.next {
         answer["next"] = next.into();
     }
@@ -130,7 +173,7 @@ async fn entities(
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 struct Which {
     house: Option<String>,
 }
@@ -139,23 +182,35 @@ async fn entity(
     State(home): State<Home>,
     Extension(caller): Who,
     Path(id): Path<String>,
-    Query(which): Query<Which>,
+    uri: Uri,
 ) -> Result<Json<Value>, Error> {
     home.policy().check(&caller, "home", Level::Read)?;
+    let which: Which = asked(&uri)?;
     let house = home.house(which.house.as_deref())?;
     let cache = house.known()?;
-    let entity = home.sight(&caller).get(&cache, &id).ok_or_else(|| {
-        Error::not_found(format!("there is no entity '{}' in this house", clean(&id, 80)))
-    })?;
+    let sight = home.sight(&caller);
+    let entity = sight.get(&cache, &id).ok_or_else(|| missing(&cache, sight, &id))?;
     Ok(Json(view::json(house, &cache, &id, entity)))
 }
 
 async fn call(
     State(home): State<Home>,
     Extension(caller): Who,
-    Json(mut asked): Json<Map<String, Value>>,
+    headers: HeaderMap,
+    body: Bytes,
 ) -> Result<Json<Value>, Error> {
     home.policy().check(&caller, "home", Level::Control)?;
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    // A form of a foreign page can send anything but this.
+    if !kind.is_some_and(|kind| kind.trim().starts_with("application/json")) {
+        return Err(Error::invalid("a call is JSON: send Content-Type: application/json"));
+    }
+    let mut asked: Map<String, Value> = serde_json::from_slice(&body).map_err(|e| {
+        Error::invalid(format!(
+            "the body is no JSON object ({e}); write it like {{\"service\": \"light.turn_on\", \
+             \"target\": {{\"area_id\": \"kitchen\"}}}}"
+        ))
+    })?;
     let confirm = match asked.remove("confirm") {
         Some(Value::String(token)) => Some(token),
         _ => None,

@@ -48,6 +48,9 @@ pub(crate) fn clean_value(value: Value) -> Value {
 /// Returns whether anything was cut.
 pub(crate) fn shrink(value: &mut Value, budget: usize) -> bool {
     let mut cut = false;
+    if let Value::String(text) = value {
+        return shorten(text, budget);
+    }
     while size(value) > budget {
         let mut longest = 1;
         find_longest(value, &mut longest);
@@ -57,6 +60,27 @@ pub(crate) fn shrink(value: &mut Value, budget: usize) -> bool {
         }
         halve(value, longest);
         cut = true;
+    }
+    cut
+}
+
+/// Cuts a text until it fits `budget` bytes as JSON; whether it had to.
+fn shorten(text: &mut String, budget: usize) -> bool {
+    let length = |text: &str| size(&Value::from(text));
+    let mut used = length(text);
+    let cut = used > budget;
+    while used > budget {
+        // Some characters are longer in JSON than here: in proportion, and again if need be.
+        let mut end = (text.len() * budget / used).saturating_sub(2 * '…'.len_utf8());
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
+        if end == 0 {
+            break;
+        }
+        text.push('…');
+        used = length(text);
     }
     cut
 }
@@ -129,6 +153,12 @@ mod tests {
         assert!(!shrink(&mut value.clone(), 10_000));
         assert!(shrink(&mut value, 100));
         assert!(size(&value) <= 100 && value["unit"] == "C" && value["forecast"][0] == 0);
+        // A text stays the text it was, without the quotes and signs of JSON.
+        let mut long = json!("a \"b\"\n".repeat(300));
+        assert!(shrink(&mut long, 200) && size(&long) <= 200);
+        let shown = long.as_str().unwrap();
+        assert!(shown.starts_with("a \"b\"\na ") && shown.ends_with('…'), "{shown}");
+        assert!(shown.len() > 120 && !shrink(&mut json!("short"), 200));
         let mut text = json!({"a": "ä".repeat(500)});
         assert!(shrink(&mut text, 200) && text.is_string());
     }

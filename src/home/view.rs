@@ -11,6 +11,22 @@ pub(crate) type Row = Map<String, Value>;
 /// What a row holds besides the id.
 pub(crate) const USUAL: &[&str] = &["name", "state", "unit", "area"];
 
+/// Every field that is no attribute.
+pub(crate) const FIELDS: &[&str] = &[
+    "id",
+    "name",
+    "state",
+    "unit",
+    "area",
+    "floor",
+    "labels",
+    "device",
+    "last_changed",
+    "last_updated",
+    "exposed",
+    "attributes",
+];
+
 /// Attributes that nobody reads in text: pictures, lists of what could be chosen.
 const SILENT: &[&str] = &["friendly_name", "entity_picture", "icon", "supported_features"];
 
@@ -88,7 +104,7 @@ pub(crate) fn whole(
 }
 
 /// Whether the state is a password: a text entity in that mode.
-fn is_password(entity: &Entity) -> bool {
+pub(crate) fn is_password(entity: &Entity) -> bool {
     entity.attributes.contains("\"password\"")
         && entity.attribute("mode").is_some_and(|mode| mode == "password")
 }

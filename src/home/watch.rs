@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::events::{self, Event, Next};
 use crate::home::Home;
 use crate::home::house::House;
-use crate::home::select::{Filter, Sight};
+use crate::home::select::{Filter, Sight, missing};
 use crate::home::text;
 use crate::mcp::Call;
 use serde_json::{Map, Value, json};
@@ -86,10 +86,7 @@ fn already(
         return Err(house.link.away());
     }
     for id in &watch.entities {
-        let entity = sight.get(&cache, id).ok_or_else(|| {
-            let id = text::clean(id, 80);
-            Error::not_found(format!("there is no entity '{id}'; home_find lists them"))
-        })?;
+        let entity = sight.get(&cache, id).ok_or_else(|| missing(&cache, sight, id))?;
         if watch.filter.wants_state() && watch.filter.fits(id, entity) {
             let state = text::clean(&entity.state, 255);
             let row = json!({ "id": id, "state": state, "already": true,

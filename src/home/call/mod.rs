@@ -5,10 +5,12 @@
 //! until the state shows the result, for a bounded time (`under`). Tools and routes both end here;
 //! nothing else calls a service.
 
+mod known;
 mod plan;
 mod under;
 
-pub(crate) use plan::{Order, Plan, plan};
+pub(crate) use known::meet;
+pub(crate) use plan::{Order, Plan, plan, written};
 pub(crate) use under::{Done, Verdict};
 
 use crate::error::Error;

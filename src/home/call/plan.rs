@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::home::Home;
+use crate::home::call::known;
 use crate::home::confirm::{self, Rules};
 use crate::home::entities::Cache;
 use crate::home::house::House;
@@ -35,6 +36,8 @@ pub(crate) struct Plan {
     pub(crate) touched: Vec<Arc<str>>,
     /// What of it needs a confirmation; the service itself when no entity does.
     pub(crate) risky: Vec<String>,
+    /// What it reaches besides, sorted: members of scenes and groups, ids among the data.
+    pub(crate) implied: Vec<String>,
 }
 
 /// Finds out what an order would touch and whether `caller` may.
@@ -64,7 +67,7 @@ fn plan_quietly(
     order: Order,
 ) -> Result<Plan, (String, Error)> {
     let Order { service, mut target, mut data, return_response } = order;
-    let service = service.trim().to_lowercase();
+    let service = written(&service);
     let with = |e: Error| (service.clone(), e);
     check_name(&service).map_err(with)?;
     take_targets(&mut data, &mut target).map_err(with)?;
@@ -76,6 +79,8 @@ fn plan_quietly(
     }
     let cache = house.known().map_err(with)?;
     let sight = home.sight(caller);
+    known::check(&cache, sight, &service).map_err(with)?;
+    known::check_aimed(&cache, &service, &target).map_err(with)?;
     let touched = expand(&cache, sight, &service, &target).map_err(with)?;
     if touched.len() > MOST_TOUCHED {
         let count = touched.len();
@@ -100,7 +105,13 @@ fn plan_quietly(
         return Err(with(Error::refused(e)));
     }
     let risky = risky(home, &cache, &service, &touched, &implied);
-    Ok(Plan { service, data, return_response, touched, risky })
+    let implied = implied.into_iter().collect();
+    Ok(Plan { service, data, return_response, touched, risky, implied })
+}
+
+/// Returns a service as it is called, whatever its case.
+pub(crate) fn written(service: &str) -> String {
+    service.trim().to_lowercase()
 }
 
 fn check_name(service: &str) -> Result<(), Error> {
@@ -111,7 +122,7 @@ fn check_name(service: &str) -> Result<(), Error> {
     match service.split_once('.') {
         Some((own, name)) if word(own) && word(name) => Ok(()),
         _ => Err(Error::invalid(format!(
-            "'{}' is no service; write it like light.turn_on",
+            "'{}' is no service: service must be domain.service, so write it like light.turn_on",
             text::clean(service, 60)
         ))),
     }
@@ -221,7 +232,38 @@ fn risky(
     risky
 }
 
+/// Domains whose entities do what their owner wrote into them.
+const WRITTEN: &[&str] = &["script", "automation"];
+
 impl Plan {
+    /// Returns what nobody can know before the call, in sentences.
+    pub(crate) fn unknowns(&self) -> Vec<String> {
+        let touched = self.touched.iter().map(|id| &**id);
+        let all = touched.chain(self.implied.iter().map(String::as_str));
+        let runs = |id: &&str| {
+            let name = self.service.split_once('.').map_or("", |(_, name)| name);
+            let starts = ["turn_on", "toggle", "trigger"].contains(&name) || self.service == **id;
+            WRITTEN.contains(&domain(id)) && starts
+        };
+        let mut sentences: Vec<String> = all
+            .filter(runs)
+            .take(5)
+            .map(|id| {
+                format!(
+                    "{id} runs steps of its own; Home Assistant does not say beforehand which \
+                     entities they touch"
+                )
+            })
+            .collect();
+        if self.touched.is_empty() && self.implied.is_empty() {
+            let service = &self.service;
+            sentences.push(format!(
+                "{service} is aimed at no entity; what it changes is not known beforehand"
+            ));
+        }
+        sentences
+    }
+
     /// What is confirmed: the risky entities, the house and the data, codes left out.
     pub(super) fn confirmed_target(&self, house: &House) -> String {
         let mut data = self.data.clone();
@@ -230,7 +272,12 @@ impl Plan {
             true => String::new(),
             false => format!(" with {}", text::clean(&Value::Object(data).to_string(), 2000)),
         };
-        format!("{} in the house '{}'{data}", self.risky.join(", "), house.name)
+        // A service that stands for itself is named once.
+        let what = match self.risky.as_slice() {
+            [one] if *one == self.service => String::new(),
+            all => format!("{} in ", all.join(", ")),
+        };
+        format!("{what}the house '{}'{data}", house.name)
     }
 
     /// What it is aimed at, for the audit log.

@@ -9,12 +9,14 @@ mod delta;
 mod entity;
 mod pool;
 mod registry;
+mod services;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use entity::Entity;
 pub(crate) use registry::{Area, Entry, Registry, Shelf};
+pub(crate) use services::{Aim, Services};
 
 use crate::error::Error;
 use crate::events;
@@ -37,6 +39,7 @@ pub(crate) struct Cache {
     most: usize,
     entities: BTreeMap<Arc<str>, Entity>,
     pub(crate) registry: Registry,
+    pub(crate) services: Services,
     pool: Pool,
     /// So many entities were left out because the house has more than `most`.
     pub(crate) left_out: usize,
@@ -50,6 +53,7 @@ impl Cache {
             most,
             entities: BTreeMap::new(),
             registry: Registry::default(),
+            services: Services::default(),
             pool: Pool::default(),
             left_out: 0,
         }
@@ -112,6 +116,10 @@ impl Cache {
     /// # Errors
     /// Broken when the answer cannot be understood; nothing is changed then.
     pub(crate) fn set_registry(&mut self, shelf: Shelf, json: &str) -> Result<(), Error> {
+        if shelf == Shelf::Services {
+            self.services = Services::read(json).map_err(|e| shelf.odd(e))?;
+            return Ok(());
+        }
         self.registry.set(shelf, json, &mut self.pool)?;
         let mut entities = std::mem::take(&mut self.entities);
         for (id, entity) in &mut entities {

@@ -113,7 +113,7 @@ pub(crate) struct Registry {
     pub(crate) exposed: HashSet<Arc<str>>,
 }
 
-/// Which registry an answer belongs to.
+/// Which registry an answer belongs to; the list of services is read like one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shelf {
     Areas,
@@ -122,17 +122,19 @@ pub(crate) enum Shelf {
     Devices,
     Entries,
     Exposed,
+    Services,
 }
 
 impl Shelf {
     /// All of them, in the order in which they are asked for.
-    pub(crate) const ALL: [Shelf; 6] = [
+    pub(crate) const ALL: [Shelf; 7] = [
         Shelf::Floors,
         Shelf::Areas,
         Shelf::Labels,
         Shelf::Devices,
         Shelf::Entries,
         Shelf::Exposed,
+        Shelf::Services,
     ];
 
     /// Returns the command that lists it.
@@ -144,19 +146,27 @@ impl Shelf {
             Shelf::Devices => "config/device_registry/list",
             Shelf::Entries => "config/entity_registry/list_for_display",
             Shelf::Exposed => "homeassistant/expose_entity/list",
+            Shelf::Services => "get_services",
         }
     }
 
-    /// Returns the event that says that it changed. Exposure has none of its own.
-    pub(crate) fn event(self) -> Option<&'static str> {
+    /// Returns the events that say that it changed. Exposure has none of its own.
+    pub(crate) fn events(self) -> &'static [&'static str] {
         match self {
-            Shelf::Areas => Some("area_registry_updated"),
-            Shelf::Floors => Some("floor_registry_updated"),
-            Shelf::Labels => Some("label_registry_updated"),
-            Shelf::Devices => Some("device_registry_updated"),
-            Shelf::Entries => Some("entity_registry_updated"),
-            Shelf::Exposed => None,
+            Shelf::Areas => &["area_registry_updated"],
+            Shelf::Floors => &["floor_registry_updated"],
+            Shelf::Labels => &["label_registry_updated"],
+            Shelf::Devices => &["device_registry_updated"],
+            Shelf::Entries => &["entity_registry_updated"],
+            Shelf::Exposed => &[],
+            Shelf::Services => &["service_registered", "service_removed"],
         }
+    }
+
+    /// Returns the error for an answer of a shape that no version known has.
+    pub(super) fn odd(self, e: serde_json::Error) -> Error {
+        let command = self.command();
+        Error::broken(format!("the answer to {command} has an unknown shape")).because(e)
     }
 
     /// Returns its bit in a set of shelves.
@@ -233,6 +243,8 @@ impl Registry {
                     .map(|(id, _)| own(id))
                     .collect();
             }
+            // No registry: the cache keeps them beside this.
+            Shelf::Services => {}
         }
         Ok(())
     }
@@ -273,7 +285,5 @@ impl Registry {
 }
 
 fn read<T: DeserializeOwned>(shelf: Shelf, json: &str) -> Result<T, Error> {
-    serde_json::from_str(json).map_err(|e| {
-        Error::broken(format!("the answer to {} has an unknown shape", shelf.command())).because(e)
-    })
+    serde_json::from_str(json).map_err(|e| shelf.odd(e))
 }

@@ -123,6 +123,37 @@ fn refused(address: &Address, e: tungstenite::Error) -> Error {
             address.text(),
             answer.status().as_u16()
         )),
-        other => Error::offline(format!("{} opens no WebSocket", address.text())).because(other),
+        other => match certificate(address, &other.to_string()) {
+            Some(why) => Error::offline(format!("{}: {why}", address.text())).because(other),
+            None => Error::offline(format!("{} opens no WebSocket", address.text())).because(other),
+        },
     }
+}
+
+/// Says what a home owner can do about a failure of TLS, by its words: the error itself is behind two
+/// packages that this module does not know.
+fn certificate(address: &Address, why: &str) -> Option<String> {
+    let host = &address.host;
+    let said = if why.contains("UnknownIssuer") {
+        "its certificate was issued by nobody that is trusted; set CA_FILE (http.ca_file) to the \
+         certificate of its authority"
+            .to_owned()
+    } else if why.contains("not valid for name") || why.contains("NotValidForName") {
+        format!(
+            "its certificate is for another name than '{host}'; use a name that it holds as HASS_HOST \
+             (home.url)"
+        )
+    } else if why.contains("certificate expired") || why.contains("Expired") {
+        "its certificate has run out; renew it, or check the clock of this machine".to_owned()
+    } else if why.contains("certificate not valid yet") || why.contains("NotValidYet") {
+        "its certificate is not valid yet; check the clock of this machine".to_owned()
+    } else if why.contains("certificate") {
+        "its certificate is not accepted; CA_FILE (http.ca_file) names authorities to trust"
+            .to_owned()
+    } else if why.contains("corrupt message") || why.contains("InvalidContentType") {
+        "it does not speak TLS there; write http:// or ws:// in HASS_HOST (home.url)".to_owned()
+    } else {
+        return None;
+    };
+    Some(said)
 }

@@ -1,7 +1,7 @@
 //! What a connection asks of a house: how far its start is, its registries, its states; and the
 //! registries again after each change.
 
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::home::entities::Shelf;
 use crate::home::house::House;
 use serde_json::{Value, json};
@@ -18,12 +18,17 @@ const STARTING_MOST: Duration = Duration::from_secs(120);
 /// Exposure to assistants has no event of its own for every entity.
 const EXPOSURE_EVERY: Duration = Duration::from_secs(300);
 
+/// What is missing without an administrator's token.
+const NO_EXPOSURE: &str = "which entities are exposed to assistants is not known, because the user of \
+    the token (HASS_TOKEN) is no administrator in Home Assistant: whoever may use exposed entities \
+    only sees none";
+
 /// Which events are ours, by their number; 0 is none.
 #[derive(Default)]
 pub(super) struct Known {
     pub(super) states: AtomicU64,
     pub(super) first: AtomicBool,
-    shelves: [AtomicU64; Shelf::ALL.len()],
+    shelves: [[AtomicU64; 2]; Shelf::ALL.len()],
     config: AtomicU64,
     /// Bits of [`Shelf`], and one more for the configuration.
     changed: AtomicU8,
@@ -38,7 +43,7 @@ impl Known {
         let shelf = Shelf::ALL
             .into_iter()
             .zip(&self.shelves)
-            .find(|(_, own)| own.load(Ordering::Relaxed) == id);
+            .find(|(_, own)| own.iter().any(|own| own.load(Ordering::Relaxed) == id));
         let bits = match shelf {
             // What the house exposes is part of an entity's options.
             Some((Shelf::Entries, _)) => Shelf::Entries.bit() | Shelf::Exposed.bit(),
@@ -77,7 +82,10 @@ pub(super) async fn keep(house: &House, known: &Known) -> Error {
                 return e;
             }
         }
-        house.registries_changed();
+        // Nothing that anybody reads changes with the services alone.
+        if bits & !Shelf::Services.bit() != 0 {
+            house.registries_changed();
+        }
     }
 }
 
@@ -91,7 +99,7 @@ async fn set_up(house: &House, known: &Known) -> Result<(), Error> {
     }
     // Listening before reading: no change falls between the two.
     for (shelf, own) in Shelf::ALL.into_iter().zip(&known.shelves) {
-        if let Some(event) = shelf.event() {
+        for (event, own) in shelf.events().iter().zip(own) {
             own.store(listen(house, event).await?, Ordering::Relaxed);
         }
     }
@@ -104,20 +112,55 @@ async fn set_up(house: &House, known: &Known) -> Result<(), Error> {
     house.link.follow(&command, house.timeout, note).await
 }
 
+/// Listens for an event and returns its number; 0 when Home Assistant does not let this token's user.
 async fn listen(house: &House, event: &str) -> Result<u64, Error> {
     let command = json!({"type": "subscribe_events", "event_type": event});
     let mut number = 0;
-    house.link.follow(&command, house.timeout, |id| number = id).await?;
-    Ok(number)
+    match house.link.follow(&command, house.timeout, |id| number = id).await {
+        Ok(()) => Ok(number),
+        Err(e) if e.kind() == Kind::Refused => {
+            log::info!("home '{}': {event} is not heard, and seen late: {e}", house.name);
+            Ok(0)
+        }
+        Err(e) => Err(e),
+    }
+}
+
+/// Reads the list of services again.
+///
+/// # Errors
+/// What Home Assistant says, or Offline.
+pub(crate) async fn read_services(house: &House) -> Result<(), Error> {
+    read_shelf(house, Shelf::Services).await
 }
 
 async fn read_shelf(house: &House, shelf: Shelf) -> Result<(), Error> {
     let answer = house.link.ask(&json!({"type": shelf.command()}), house.timeout).await;
+    // Without it calls are checked by Home Assistant alone.
+    let is_optional = shelf == Shelf::Services;
     match answer {
-        Ok(json) => house.cache_mut().set_registry(shelf, &json),
+        Ok(json) => match house.cache_mut().set_registry(shelf, &json) {
+            Err(e) if is_optional => {
+                log::info!("home '{}': its services are not known: {e}", house.name);
+                Ok(())
+            }
+            other => {
+                if shelf == Shelf::Exposed {
+                    house.limit(None);
+                }
+                other
+            }
+        },
+        Err(e) if is_optional && e.kind() != Kind::Offline => {
+            log::info!("home '{}': its services are not known: {e}", house.name);
+            Ok(())
+        }
         // A token of a user who is no administrator may not ask; then nothing counts as exposed.
-        Err(e) if shelf == Shelf::Exposed && e.kind() != crate::error::Kind::Offline => {
-            log::info!("home '{}': what it exposes to assistants is not known: {e}", house.name);
+        Err(e) if shelf == Shelf::Exposed && e.kind() != Kind::Offline => {
+            if house.limits().is_none() {
+                log::warn!("home '{}': {NO_EXPOSURE}: {e}", house.name);
+            }
+            house.limit(Some(NO_EXPOSURE));
             Ok(())
         }
         Err(e) => Err(e.at(shelf.command())),

@@ -279,6 +279,12 @@ fn said(fault: &Fault) -> Error {
         _ => Kind::Conflict,
     };
     let text = crate::home::text::clean(&fault.message, 300);
+    if kind == Kind::Refused {
+        return Error::refused(format!(
+            "Home Assistant does not let the user of the token (HASS_TOKEN) do this ('{text}'); some \
+             of it needs an administrator's token"
+        ));
+    }
     Error::new(kind, format!("Home Assistant says: '{text}'"))
 }
 

@@ -10,6 +10,8 @@ pub(crate) mod link;
 pub(crate) mod session;
 mod wire;
 
+pub(crate) use keep::read_services;
+
 use crate::error::Error;
 use crate::home::house::House;
 use session::End;

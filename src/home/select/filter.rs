@@ -2,7 +2,9 @@
 
 use crate::error::Error;
 use crate::home::entities::{Cache, Entity};
-use crate::home::select::{area, areas_of_floor, domain, label};
+use crate::home::select::{Sight, area, areas_of_floor, domain, label, there as describe};
+use crate::home::text::clean;
+use crate::home::view::is_password;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -53,6 +55,49 @@ impl Filter {
             state: wanted.state.map(StateTest::read),
             changed_after,
         })
+    }
+
+    /// Returns what of the filter fits nothing in the house, in sentences: a domain without an
+    /// entity, a state that none of those meant is in.
+    ///
+    /// # Errors
+    /// NotFound when no entity at all is of the domains: says what there is.
+    pub(crate) fn strangers(&self, cache: &Cache, sight: Sight<'_>) -> Result<Vec<String>, Error> {
+        let mut there: Vec<&str> = sight.iter(cache).map(|(id, _)| domain(id)).collect();
+        there.dedup();
+        let is_strange = |own: &&String| !there.contains(&own.as_str());
+        let strange: Vec<&String> = self.domains.iter().filter(is_strange).collect();
+        let mut sentences: Vec<String> = strange
+            .iter()
+            .map(|own| {
+                let known = describe("domain with entities", own, there.clone());
+                format!("no entity here is of the domain '{}'{known}", clean(own, 60))
+            })
+            .collect();
+        if !strange.is_empty() && strange.len() == self.domains.len() {
+            return Err(Error::not_found(sentences.swap_remove(0)));
+        }
+        sentences.extend(self.strange_states(cache, sight));
+        Ok(sentences)
+    }
+
+    /// Says which wanted state none of the entities is in; it may still be one they can have.
+    fn strange_states(&self, cache: &Cache, sight: Sight<'_>) -> Option<String> {
+        let wanted = match self.state.as_ref()? {
+            StateTest::OneOf(list) | StateTest::NoneOf(list) => list,
+            StateTest::Number(..) => return None,
+        };
+        let meant = sight.iter(cache).filter(|(id, entity)| self.fits_place(id, entity));
+        let states: BTreeSet<String> = meant
+            .filter(|(_, entity)| !is_password(entity))
+            .map(|(_, entity)| entity.state.to_lowercase())
+            .collect();
+        if states.is_empty() {
+            return None;
+        }
+        let strange = wanted.iter().find(|state| !states.contains(*state))?;
+        let known = describe("state", strange, states.iter().map(String::as_str).collect());
+        Some(format!("none of these is in the state '{}' now{known}", clean(strange, 60)))
     }
 
     /// Whether an entity is like that.

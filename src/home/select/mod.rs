@@ -13,6 +13,7 @@ pub(crate) use target::{Target, expand};
 
 use crate::error::Error;
 use crate::home::entities::{Area, Cache, Entity};
+use crate::home::near::{FEW, MANY, listed, near, question};
 use crate::home::text::clean;
 use crate::policy::EntityScope;
 use std::collections::BTreeSet;
@@ -48,6 +49,20 @@ impl Sight<'_> {
     ) -> impl Iterator<Item = (&'c Arc<str>, &'c Entity)> {
         cache.iter().filter(|(id, entity)| self.permits(id, entity))
     }
+}
+
+/// Returns the error for an entity that is not there or may not be seen.
+pub(crate) fn missing(cache: &Cache, sight: Sight<'_>, wanted: &str) -> Error {
+    // Ids of a domain all begin alike, so that only what follows tells them apart.
+    let own = format!("{}.", domain(wanted));
+    let ids = sight.iter(cache).filter_map(|(id, _)| id.strip_prefix(&own));
+    let likely = near(wanted.strip_prefix(&own).unwrap_or_default(), ids);
+    let likely: Vec<String> = likely.into_iter().map(|name| format!("{own}{name}")).collect();
+    let question = match likely.is_empty() {
+        true => "; home_find lists them".to_owned(),
+        false => format!("; did you mean {}? home_find lists all", likely.join(" or ")),
+    };
+    Error::not_found(format!("there is no entity '{}'{question}", clean(wanted, 80)))
 }
 
 /// Returns the domain of an entity id or service: what stands before the dot.
@@ -104,11 +119,24 @@ fn same(name: &str, wanted: &str) -> bool {
 }
 
 fn unknown<'a>(what: &str, wanted: &str, names: impl Iterator<Item = &'a Arc<str>>) -> Error {
-    let names: Vec<String> = names.take(30).map(|name| clean(name, 40)).collect();
-    let wanted = clean(wanted, 60);
-    let there = match names.is_empty() {
-        true => format!("the house has no {what}"),
-        false => format!("there is: {}", names.join(", ")),
-    };
-    Error::not_found(format!("there is no {what} '{wanted}'; {there}"))
+    let names: Vec<&str> = names.map(|name| &**name).collect();
+    Error::not_found(format!(
+        "there is no {what} '{}'{}",
+        clean(wanted, 60),
+        there(what, wanted, names)
+    ))
+}
+
+/// Says what there is where `wanted` is not: `; did you mean a? There is: a, b`.
+fn there(what: &str, wanted: &str, names: Vec<&str>) -> String {
+    if names.is_empty() {
+        return format!("; the house has no {what}");
+    }
+    let question = question(wanted, names.iter().copied());
+    let most = if what == "state" { FEW } else { MANY };
+    let listed = listed(names.into_iter(), most);
+    match question.is_empty() {
+        true => format!("; there is: {listed}"),
+        false => format!("{question} There is: {listed}"),
+    }
 }

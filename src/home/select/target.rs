@@ -1,8 +1,9 @@
 //! The entities behind the target of a call, as Home Assistant would find them.
 
 use crate::error::Error;
-use crate::home::entities::{Cache, Entry};
-use crate::home::select::{Sight, area, areas_of_floor, domain, label};
+use crate::home::entities::{Aim, Cache, Entry};
+use crate::home::near::{MANY, listed};
+use crate::home::select::{Sight, area, areas_of_floor, domain, label, missing};
 use crate::home::text::clean;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -46,13 +47,23 @@ pub(crate) fn expand(
 ) -> Result<Vec<Arc<str>>, Error> {
     let mut found = BTreeSet::new();
     let in_domain = |id: &str| acts_on(cache, service, id);
+    let fits = |id: &str| {
+        let domains = cache.services.domains(service);
+        domains.is_none_or(|all| all.iter().any(|own| **own == *domain(id)))
+    };
     for wanted in &target.entities {
         if wanted == "all" {
             let all = sight.iter(cache).map(|(id, _)| id).filter(|id| in_domain(id));
             found.extend(all.cloned());
             continue;
         }
-        add_entity(cache, sight, wanted, &mut found, 0)?;
+        // A group is not acted on, but its members.
+        if domain(wanted) != "group" && sight.get(cache, wanted).is_some() && !fits(wanted) {
+            return Err(unfit(cache, service, wanted));
+        }
+        let mut members = BTreeSet::new();
+        add_entity(cache, sight, wanted, &mut members, 0)?;
+        found.extend(members.into_iter().filter(|id| fits(id)));
     }
     if !target.is_wide() {
         return Ok(found.into_iter().collect());
@@ -101,10 +112,7 @@ fn add_entity(
     found: &mut BTreeSet<Arc<str>>,
     depth: usize,
 ) -> Result<(), Error> {
-    let missing = || {
-        let id = clean(wanted, 80);
-        Error::not_found(format!("there is no entity '{id}'; home_find lists them"))
-    };
+    let missing = || missing(cache, sight, wanted);
     let (id, entity) = cache.key_value(wanted).ok_or_else(missing)?;
     if !sight.permits(id, entity) {
         return Err(missing());
@@ -125,5 +133,33 @@ fn add_entity(
 /// to no domain of entities (`homeassistant`, integrations) act on all.
 fn acts_on(cache: &Cache, service: &str, id: &str) -> bool {
     let own = domain(service);
+    if let Some(domains) = cache.services.domains(service) {
+        return domains.iter().any(|own| **own == *domain(id));
+    }
     own == domain(id) || own == "homeassistant" || !cache.has_domain(own)
+}
+
+/// Returns the error for an entity that a service does not act on.
+fn unfit(cache: &Cache, service: &str, id: &str) -> Error {
+    let services = &cache.services;
+    let (own, name) = (domain(id), service.split_once('.').map_or("", |(_, name)| name));
+    let acts_on: Vec<&str> =
+        services.domains(service).into_iter().flatten().map(|own| &**own).collect();
+    let same = format!("{own}.{name}");
+    let general = format!("homeassistant.{name}");
+    let instead = if services.aim(&same).is_some() {
+        format!("; use {same}")
+    } else if services.aim(&general).is_some_and(|aim| *aim == Aim::Anything) {
+        format!("; use {general}")
+    } else {
+        match listed(services.of(own), MANY) {
+            none if none.is_empty() => format!("; {own} has no services"),
+            all => format!("; services of {own}: {all}"),
+        }
+    };
+    Error::invalid(format!(
+        "{service} acts on {} only, and '{}' is not{instead}",
+        acts_on.join(", "),
+        clean(id, 80)
+    ))
 }

@@ -78,6 +78,12 @@ fn targets_become_the_entities_that_home_assistant_would_touch() {
         entity("light.no"),
         "there is no entity 'light.no'; home_find lists them",
     );
+    check(
+        "light.turn_on",
+        &open,
+        entity("light.kichen"),
+        "there is no entity 'light.kichen'; did you mean light.kitchen? home_find lists all",
+    );
     check("light.turn_on", &open, entity("all"), "light.bed light.hidden light.kitchen");
     check("light.turn_on", &open, area("kitchen"), "light.kitchen");
     check("light.turn_on", &open, area("Galley"), "light.kitchen");

@@ -18,15 +18,15 @@ use serde_json::{Map, Value, json};
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct TargetArgs {
-    #[serde(deserialize_with = "ids")]
+    #[serde(deserialize_with = "ids", alias = "entity_ids")]
     entity_id: Vec<String>,
-    #[serde(deserialize_with = "ids")]
+    #[serde(deserialize_with = "ids", alias = "device")]
     device_id: Vec<String>,
-    #[serde(deserialize_with = "ids")]
+    #[serde(deserialize_with = "ids", alias = "area")]
     area_id: Vec<String>,
-    #[serde(deserialize_with = "ids")]
+    #[serde(deserialize_with = "ids", alias = "floor")]
     floor_id: Vec<String>,
-    #[serde(deserialize_with = "ids")]
+    #[serde(deserialize_with = "ids", alias = "label")]
     label_id: Vec<String>,
 }
 
@@ -74,13 +74,10 @@ pub(crate) async fn call(home: Home, call: Call, args: CallArgs) -> Result<Value
         floors: args.target.floor_id,
         labels: args.target.label_id,
     };
-    let service = match args.domain.as_str() {
-        "" => args.service,
-        domain if args.service.starts_with(&format!("{domain}.")) => args.service,
-        domain => format!("{domain}.{}", args.service),
-    };
+    let service = whole_service(&args.domain, &args.service)?;
     let return_response = args.return_response;
     let order = Order { service, target, data: args.data, return_response };
+    call::meet(house, &order.service).await;
     let plan = call::plan(&home, house, &call.caller, order)?;
     let answer = match args.dry_run {
         true => {
@@ -96,14 +93,41 @@ pub(crate) async fn call(home: Home, call: Call, args: CallArgs) -> Result<Value
     Ok(stamped(house, answer))
 }
 
+/// Puts `domain` and `service` together when a caller wrote them apart.
+fn whole_service(domain: &str, service: &str) -> Result<String, Error> {
+    let (domain, service) = (call::written(domain), call::written(service));
+    match service.split_once('.') {
+        _ if domain.is_empty() => Ok(service),
+        None => Ok(format!("{domain}.{service}")),
+        Some((own, _)) if own == domain => Ok(service),
+        Some(_) => Err(Error::invalid(format!(
+            "service '{}' and domain '{}' do not go together: service must be domain.service, and \
+             domain left out",
+            clean(&service, 60),
+            clean(&domain, 60)
+        ))),
+    }
+}
+
 fn dry(house: &House, plan: &Plan) -> Value {
     let cache = house.cache();
-    let rows = plan
-        .touched
-        .iter()
-        .filter_map(|id| Some(view::row(house, &cache, id, cache.get(id)?, &["name", "state"])));
-    let mut answer = limited(rows.map(Value::from));
+    let row = |id: &str| {
+        let row = view::row(house, &cache, id, cache.get(id)?, &["name", "state"]);
+        Some(Value::from(row))
+    };
+    let mut answer = limited(plan.touched.iter().filter_map(|id| row(id)));
     answer["dry_run"] = true.into();
+    if !plan.implied.is_empty() {
+        let reached = limited(plan.implied.iter().filter_map(|id| row(id)));
+        answer["reaches"] = reached["entities"].clone();
+        if let Some(more) = reached.get("more") {
+            answer["reaches_more"] = more.clone();
+        }
+    }
+    let hints = plan.unknowns();
+    if !hints.is_empty() {
+        answer["hints"] = hints.into();
+    }
     if !plan.risky.is_empty() {
         answer["needs_confirmation"] = json!(plan.risky);
     }

@@ -2,9 +2,11 @@
 
 use crate::config::JsonSchema;
 use crate::error::Error;
+use crate::home::entities::Cache;
 use crate::home::find::Query;
 use crate::home::house::now;
-use crate::home::select::{Filter, Wanted};
+use crate::home::near::question;
+use crate::home::select::{Filter, Wanted, missing as not_there};
 use crate::home::text::{self, clean};
 use crate::home::tools::{BUDGET, ids, set, stamped};
 use crate::home::view::{self, Row};
@@ -12,6 +14,7 @@ use crate::home::{Home, overview as whole};
 use crate::mcp::{Call, page};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 #[derive(Default, Deserialize, JsonSchema)]
@@ -33,10 +36,7 @@ pub(super) struct Overview {
 pub(super) async fn overview(home: Home, call: Call, args: OverviewArgs) -> Result<Value, Error> {
     let house = home.house(Some(&args.house))?;
     let cache = house.known()?;
-    let mut answer = Value::Object(whole::overview(house, &cache, home.sight(&call.caller)));
-    drop(cache);
-    text::shrink(&mut answer, BUDGET);
-    Ok(stamped(house, answer))
+    Ok(Value::Object(whole::overview(house, &cache, home.sight(&call.caller), BUDGET)))
 }
 
 #[derive(Default, Deserialize, JsonSchema)]
@@ -78,22 +78,23 @@ pub(super) async fn find(home: Home, call: Call, args: FindArgs) -> Result<Value
         wanted.each_ref().map(Option::as_deref);
     let wanted = Wanted { domain, area, floor, label, state, changed_within };
     let filter = Filter::read(&cache, wanted, now())?;
-    let query = Query::read(&args.query);
     let sight = home.sight(&call.caller);
-    let mut hits: Vec<(String, &Arc<str>)> = sight
-        .iter(&cache)
-        .filter(|(id, entity)| filter.fits(id, entity))
-        .filter_map(|(id, entity)| {
-            let rank = match &query {
-                None => String::new(),
-                // Better ones sort first, and equal ones by id: a cursor names a place in that.
-                Some(query) => format!("{:04}", 1000 - query.score(&cache, id, entity)?),
-            };
-            Some((format!("{rank}{id}"), id))
-        })
-        .collect();
+    let mut hints = filter.strangers(&cache, sight)?;
+    let fits = sight.iter(&cache).filter(|(id, entity)| filter.fits(id, entity));
+    let mut hits: Vec<(String, &Arc<str>)> = match Query::read(&args.query) {
+        None => fits.map(|(id, _)| (id.to_string(), id)).collect(),
+        Some(query) => {
+            let (found, whole) = query.among(&cache, fits);
+            if !whole && !found.is_empty() {
+                hints.push("no entity fits every word; these fit most of them".into());
+            }
+            // Better ones sort first, and equal ones by id: a cursor names a place in that.
+            found.into_iter().map(|(score, id)| (format!("{:04}{id}", 1000 - score), id)).collect()
+        }
+    };
     hits.sort_unstable();
     let total = hits.len();
+    hints.extend(strange_fields(&cache, &hits, &args.fields));
     let usual: Vec<String> = view::USUAL.iter().map(|field| (*field).to_owned()).collect();
     let fields = if args.fields.is_empty() { &usual } else { &args.fields };
     let rows = hits.into_iter().filter_map(|(key, id)| {
@@ -104,10 +105,42 @@ pub(super) async fn find(home: Home, call: Call, args: FindArgs) -> Result<Value
     let items: Vec<Row> = page.items.into_iter().map(|hit| hit.row).collect();
     drop(cache);
     let mut answer = json!({ "entities": items, "total": total });
+    if !hints.is_empty() {
+        answer["hints"] = hints.into();
+    }
     if let Some(next) = page.next {
         answer["next"] = next.into();
     }
     Ok(stamped(house, answer))
+}
+
+/// Says which of the fields none of the entities has.
+fn strange_fields(
+    cache: &Cache,
+    hits: &[(String, &Arc<str>)],
+    fields: &[String],
+) -> Option<String> {
+    let entities = || hits.iter().filter_map(|(_, id)| cache.get(id));
+    let is_strange = |field: &&String| {
+        !view::FIELDS.contains(&field.as_str())
+            && !entities().any(|entity| entity.attribute(field).is_some())
+    };
+    let field = fields.iter().filter(|_| !hits.is_empty()).find(is_strange)?;
+    // A few hundred entities have every attribute that there is.
+    let names: BTreeSet<String> = entities()
+        .take(300)
+        .flat_map(|entity| entity.attributes().into_iter().map(|a| a.0))
+        .collect();
+    let all = view::FIELDS.iter().copied().chain(names.iter().map(String::as_str));
+    Some(format!(
+        "none of these has the field '{}'{} Besides attributes, fields are: {}",
+        clean(field, 60),
+        match question(field, all) {
+            none if none.is_empty() => ".".to_owned(),
+            question => question,
+        },
+        view::FIELDS.join(", ")
+    ))
 }
 
 struct Hit {
@@ -150,6 +183,15 @@ pub(super) async fn get(home: Home, call: Call, args: GetArgs) -> Result<Value, 
     wanted.dedup();
     let (known, missing): (Vec<_>, Vec<_>) =
         wanted.iter().partition(|id| sight.get(&cache, id).is_some());
+    if wanted.iter().all(String::is_empty) {
+        return Err(Error::invalid(
+            "entity_ids is missing: name one or more, like {\"entity_ids\": [\"light.kitchen\"]}; \
+             home_find lists them",
+        ));
+    }
+    if let (true, [one]) = (known.is_empty(), missing.as_slice()) {
+        return Err(not_there(&cache, sight, one));
+    }
     if known.is_empty() {
         let ids = missing.iter().take(5).map(|id| clean(id, 80)).collect::<Vec<_>>().join("', '");
         return Err(Error::not_found(format!("there is no entity '{ids}'; home_find lists them")));

@@ -46,25 +46,30 @@ pub(super) struct Watched {
 pub(super) async fn watch(home: Home, call: Call, args: WatchArgs) -> Result<Value, Error> {
     let house = home.house(Some(&args.house))?;
     let within = Duration::from_secs(args.seconds.unwrap_or(30).clamp(1, LONGEST_WATCH));
-    let happened = if args.event_type.is_empty() {
-        let filter = {
+    let (happened, hints) = if args.event_type.is_empty() {
+        let (filter, hints) = {
             let cache = house.known()?;
             let wanted = [set(&args.domain), set(&args.area), set(&args.label), set(&args.state)];
             let [domain, area, label, state] = wanted.each_ref().map(Option::as_deref);
             let wanted = Wanted { domain, area, label, state, ..Wanted::default() };
-            Filter::read(&cache, wanted, now())?
+            let filter = Filter::read(&cache, wanted, now())?;
+            let hints = filter.strangers(&cache, home.sight(&call.caller))?;
+            (filter, hints)
         };
         let (entities, attributes) = (args.entity_ids, args.attributes);
         let watch = waiting::Watch { entities, filter, attributes, within };
-        waiting::state(&home, house, &call, &watch).await?
+        (waiting::state(&home, house, &call, &watch).await?, hints)
     } else {
         needs_open_scope(&home, &call, "an event can tell of every entity")?;
-        waiting::event(house, &call, &args.event_type, within).await?
+        (waiting::event(house, &call, &args.event_type, within).await?, Vec::new())
     };
-    let answer = match happened {
-        Some(what) => json!({ "happened": what }),
+    let mut answer = match happened {
+        Some(what) => return Ok(stamped(house, json!({ "happened": what }))),
         None => json!({ "happened": null, "nothing_within_seconds": within.as_secs() }),
     };
+    if !hints.is_empty() {
+        answer["hints"] = hints.into();
+    }
     Ok(stamped(house, answer))
 }
 

@@ -5,19 +5,9 @@ use super::rig::{Rig, config, ids, start, start_reaching, until};
 use hearth::error::{Error, Kind};
 use hearth::events::HouseChange;
 use hearth::home::Resolve;
-use hearth::tasks::State;
 use serde_json::{Map, Value, json};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-
-fn why(rig: &Rig) -> String {
-    let health = rig.tasks.health();
-    let line = health.iter().find(|line| line.name == "home").unwrap();
-    match &line.state {
-        State::Degraded(why) => why.clone(),
-        other => format!("{other:?}"),
-    }
-}
 
 /// Starts on a fake and waits until `/ready` says a sentence with `words`.
 async fn degraded(script: Script, words: &str) -> (Fake, Rig) {
@@ -26,7 +16,7 @@ async fn degraded(script: Script, words: &str) -> (Fake, Rig) {
     config.ping_seconds = 1;
     config.timeout_seconds = 3;
     let rig = start(&config).await;
-    until(words, async || why(&rig).contains(words)).await;
+    until(words, async || rig.why().contains(words)).await;
     let e = rig.try_tool("home_overview", json!({})).await.unwrap_err();
     assert_eq!(e.kind(), Kind::Offline);
     assert!(rig.tasks.is_healthy(), "a house that is away is no fault of Hearth");
@@ -36,7 +26,7 @@ async fn degraded(script: Script, words: &str) -> (Fake, Rig) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refused_token_is_said_and_not_tried_in_haste() {
     let (fake, rig) = degraded(Script::Refuses, "refuses the token").await;
-    assert!(why(&rig).contains("HASS_TOKEN") && why(&rig).contains("Invalid access token"));
+    assert!(rig.why().contains("HASS_TOKEN") && rig.why().contains("Invalid access token"));
     let e = rig.try_tool("home_find", json!({})).await.unwrap_err();
     assert!(e.what().contains("refuses the token"), "{e}");
     // Other failures are tried again within a tenth of a second.
@@ -52,7 +42,7 @@ async fn an_address_that_is_not_home_assistant_is_said() {
     degraded(Script::Greets("{\"type\":\"welcome\"}"), "is not Home Assistant").await;
     let nobody = config("127.0.0.1:1", "token");
     let rig = start(&nobody).await;
-    until("refused", async || why(&rig).contains("cannot connect to 127.0.0.1:1")).await;
+    until("refused", async || rig.why().contains("cannot connect to 127.0.0.1:1")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -65,7 +55,7 @@ async fn a_house_that_hangs_is_given_up_and_tried_again() {
 async fn a_house_that_says_nothing_is_given_up() {
     let fake = Fake::start(Script::Silent).await;
     let rig = start(&config(&fake.url(), "token")).await;
-    until("given up", async || why(&rig).contains("said nothing for 10 s")).await;
+    until("given up", async || rig.why().contains("said nothing for 10 s")).await;
 }
 
 /// Connects, and calls a service on the lamp.
@@ -168,7 +158,7 @@ async fn the_first_message_may_be_larger_than_a_megabyte() {
     // Where the limit is set lower, it holds, and the reason is said.
     small.most_message_bytes = 1 << 20;
     let rig = start(&small).await;
-    until("too large", async || why(&rig).contains("broke")).await;
+    until("too large", async || rig.why().contains("broke")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -193,5 +183,5 @@ async fn names_of_the_local_network_are_looked_up_there() {
     found.connected().await;
     assert_eq!(*asked.lock().unwrap(), ["house.local"]);
     let lost = start_reaching(&config("http://other.local:8123", "token"), resolve).await;
-    until("said", async || why(&lost).contains("nobody answers to that name")).await;
+    until("said", async || lost.why().contains("nobody answers to that name")).await;
 }

@@ -1,7 +1,7 @@
 //! Calling services on a real house. Each test has entities of its own and puts them back.
 
 use super::raw::Raw;
-use super::rig::{ids, on_real, result_of};
+use super::rig::{ids, on_real, result_of, until};
 use hearth::error::Kind;
 use serde_json::{Value, json};
 
@@ -147,14 +147,107 @@ async fn what_home_assistant_refuses_is_told_in_its_words() {
         json!({"service": service, "data": data,
         "target": {"entity_id": "light.ceiling_lights"}})
     };
-    check(on("light.nope", json!({})), Kind::NotFound, "light.nope not found").await;
     check(on("light.turn_on", json!({"brightness": "xx"})), Kind::Invalid, "brightness").await;
     check(on("light", json!({})), Kind::Invalid, "write it like light.turn_on").await;
-    check(on("weather.get_forecasts", json!({})), Kind::Invalid, "return_response").await;
+    let forecast = json!({"service": "weather.get_forecasts", "data": {"type": "daily"},
+                          "target": {"entity_id": "weather.demo_weather_south"}});
+    check(forecast, Kind::Invalid, "return_response").await;
     let nowhere = json!({"service": "light.turn_on", "target": {"entity_id": "light.nope"}});
     check(nowhere, Kind::NotFound, "there is no entity 'light.nope'").await;
     let other = json!({"service": "lock.lock", "target": {"area_id": "Bedroom"}});
     check(other, Kind::NotFound, "nothing in that target").await;
     let odd = json!({"service": "light.turn_on", "brightness": 3});
     check(odd, Kind::Invalid, "brightness").await;
+    // What the data may hold, Home Assistant judges.
+    check(on("light.turn_on", json!({"colour": "red"})), Kind::Invalid, "colour").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_is_not_there_is_refused_with_what_there_is() {
+    let rig = on_real().await;
+    let mut raw = Raw::on_real().await;
+    let before = raw.state("switch.ac").await;
+    // As a dry run and in earnest alike.
+    let check = async |args: Value, kind: Kind, words: &[&str]| {
+        for dry_run in [true, false] {
+            let mut args = args.clone();
+            args["dry_run"] = dry_run.into();
+            let e = rig.try_tool("home_call", args.clone()).await.expect_err(&args.to_string());
+            assert_eq!(e.kind(), kind, "{args}: {e}");
+            for word in words {
+                assert!(e.what().contains(word), "{args}: no '{word}' in: {e}");
+            }
+        }
+    };
+    let on = |service: &str, id: &str| json!({"service": service, "target": {"entity_id": id}});
+    let lamp = "light.ceiling_lights";
+    let words = ["no service 'light.explode'", "light.toggle", "light.turn_on"];
+    check(on("light.explode", lamp), Kind::NotFound, &words).await;
+    let words = ["did you mean light.turn_on"];
+    check(on("light.turnon", lamp), Kind::NotFound, &words).await;
+    let words = ["none of 'ligth'", "did you mean light.turn_on?", "switch"];
+    check(on("ligth.turn_on", lamp), Kind::NotFound, &words).await;
+    check(json!({"service": "nope.nothing"}), Kind::NotFound, &["are of: ", "automation"]).await;
+    let words = ["acts on light only", "'switch.ac' is not", "use switch.turn_on"];
+    check(on("light.turn_on", "switch.ac"), Kind::Invalid, &words).await;
+    let words = ["acts on cover only", "services of switch: switch.toggle"];
+    check(on("cover.open_cover", "switch.ac"), Kind::Invalid, &words).await;
+    check(on("switch.light.turn_on", lamp), Kind::Invalid, &["must be domain.service"]).await;
+    let apart = json!({"domain": "switch", "service": "light.turn_on"});
+    check(apart, Kind::Invalid, &["do not go together", "domain left out"]).await;
+    let words = ["nothing without a target", "\"entity_id\": \"light.name\""];
+    check(json!({"service": "light.turn_on"}), Kind::Invalid, &words).await;
+    check(json!({"service": "homeassistant.toggle"}), Kind::Invalid, &["without a target"]).await;
+    // General services act on everything.
+    let mut general = on("homeassistant.turn_on", "switch.ac");
+    general["dry_run"] = true.into();
+    assert_eq!(ids(&rig.tool("home_call", general).await), ["switch.ac"]);
+    assert_eq!(raw.state("switch.ac").await, before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_comes_and_goes_is_known() {
+    let rig = on_real().await;
+    let house = crate::harness::real_house().unwrap();
+    let call = json!({"service": "script.hearth_comes", "dry_run": true});
+    let gone = async || rig.try_tool("home_call", call.clone()).await.is_err();
+    // An earlier run may have ended before its end.
+    house.delete("/api/config/script/config/hearth_comes");
+    until("the service is not there yet", gone).await;
+    let steps = json!({"alias": "Hearth comes", "sequence": [{"delay": {"milliseconds": 1}}]});
+    house.post("/api/config/script/config/hearth_comes", &steps);
+    until("the service is there", async || rig.try_tool("home_call", call.clone()).await.is_ok())
+        .await;
+    let dry = rig.tool("home_call", call.clone()).await;
+    let hint = dry["hints"][0].as_str().unwrap_or_default();
+    assert!(hint.contains("is not known beforehand") || hint.contains("steps of its own"), "{dry}");
+    house.delete("/api/config/script/config/hearth_comes");
+    until("the service is gone", gone).await;
+    let e = rig.try_tool("home_call", call.clone()).await.unwrap_err();
+    assert!(e.kind() == Kind::NotFound && e.what().contains("no service"), "{e}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dry_run_says_what_a_scene_and_a_script_reach() {
+    let rig = on_real().await;
+    let dry = |service: &str, id: &str| json!({"service": service, "target": {"entity_id": id}, "dry_run": true});
+    let scene = rig.tool("home_call", dry("scene.turn_on", "scene.movie")).await;
+    assert_eq!(ids(&scene), ["scene.movie"]);
+    let reached = ids(&json!({ "entities": scene["reaches"] }));
+    assert_eq!(reached, ["light.ceiling_lights", "light.kitchen_lights"], "{scene}");
+    assert!(scene.get("hints").is_none(), "{scene}");
+    for args in [
+        dry("script.turn_on", "script.seed_all_off"),
+        json!({"service": "script.seed_all_off", "dry_run": true}),
+    ] {
+        let script = rig.tool("home_call", args).await;
+        let hint = script["hints"][0].as_str().unwrap_or_default();
+        assert!(hint.starts_with("script.seed_all_off runs steps of its own"), "{script}");
+    }
+    let restart = json!({"service": "homeassistant.restart", "dry_run": true});
+    let restart = rig.tool("home_call", restart).await;
+    assert!(restart["hints"][0].as_str().unwrap().contains("aimed at no entity"), "{restart}");
+    let e = rig.try_tool("home_call", json!({"service": "homeassistant.restart"})).await;
+    let e = e.unwrap_err();
+    assert!(e.what().starts_with("homeassistant.restart on the house 'home' needs"), "{e}");
 }

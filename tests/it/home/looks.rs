@@ -1,7 +1,8 @@
 //! Looking at a real house: overview, find, get, template.
 
+use super::fake::{Fake, Script};
 use super::raw::Raw;
-use super::rig::{ids, on_real, until};
+use super::rig::{config, ids, on_real, start, until};
 use hearth::error::Kind;
 use serde_json::{Value, json};
 
@@ -88,6 +89,99 @@ async fn a_cursor_leads_through_the_whole_house_in_small_answers() {
     assert_eq!(seen, sorted);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_there_is_said_with_what_there_is() {
+    let rig = on_real().await;
+    let refused = async |tool: &str, args: Value, kind: Kind, words: &[&str]| {
+        let e = rig.try_tool(tool, args.clone()).await.expect_err(&args.to_string());
+        assert_eq!(e.kind(), kind, "{tool} {args}: {e}");
+        for word in words {
+            assert!(e.what().contains(word), "{tool} {args}: no '{word}' in: {e}");
+        }
+    };
+    for tool in ["home_find", "home_watch"] {
+        let domain = json!({"domain": "lihgt"});
+        refused(tool, domain, Kind::NotFound, &["'lihgt'", "did you mean light?", "cover"]).await;
+        let area = json!({"area": "Kitchn"});
+        refused(tool, area, Kind::NotFound, &["'Kitchn'; did you mean Kitchen?", "Bedroom"]).await;
+        let label = json!({"label": "critcal"});
+        refused(tool, label, Kind::NotFound, &["did you mean Critical?"]).await;
+    }
+    let floor = json!({"floor": "grund"});
+    refused("home_find", floor, Kind::NotFound, &["did you mean Ground?"]).await;
+    for args in [json!({}), json!({"entity_ids": []}), json!({"entity_ids": ""})] {
+        let words = ["entity_ids is missing", "{\"entity_ids\": [\"light.kitchen\"]}"];
+        refused("home_get", args, Kind::Invalid, &words).await;
+    }
+    let hints = async |tool: &str, args: Value| {
+        let got = rig.tool(tool, args).await;
+        got["hints"].as_array().map_or_else(Vec::new, |hints| {
+            hints.iter().map(|hint| hint.as_str().unwrap().to_owned()).collect()
+        })
+    };
+    // A state that nothing is in now may be one that comes: a note, and no error.
+    for (tool, seconds) in [("home_find", None), ("home_watch", Some(1))] {
+        let mut args = json!({"domain": "light", "state": "onn"});
+        if let Some(seconds) = seconds {
+            args["seconds"] = seconds.into();
+        }
+        let said = hints(tool, args).await;
+        assert!(said[0].contains("'onn'") && said[0].contains("off"), "{said:?}");
+    }
+    let said = hints("home_find", json!({"domain": "light,lihgt"})).await;
+    assert!(said[0].contains("'lihgt'"), "{said:?}");
+    let said = hints("home_find", json!({"domain": "light", "fields": ["brightnes"]})).await;
+    assert!(said[0].contains("'brightnes'; did you mean brightness?"), "{said:?}");
+    let fine = json!({"domain": "light", "state": "on,off", "fields": ["brightness", "area"]});
+    assert!(hints("home_find", fine).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_words_find_what_is_meant() {
+    let rig = on_real().await;
+    let find = async |words: &str| ids(&rig.tool("home_find", json!({"query": words})).await);
+    for words in ["lights kitchen", "the light in the kitchen", "kitchen light ceiling"] {
+        let found = find(words).await;
+        assert!(found.iter().take(2).any(|id| id == "light.kitchen_lights"), "{words}: {found:?}");
+    }
+    // The name of the area, then of the device; the entity's own id knows nothing of the area.
+    assert_eq!(find("living room ceiling light").await[0], "light.ceiling_lights");
+    assert_eq!(find("light ceiling living room").await[0], "light.ceiling_lights");
+    assert_eq!(find("bedroom bed light").await[0], "light.bed_light");
+    assert_eq!(find("door front lock").await[0], "lock.front_door");
+    assert!(find("purple elephant").await.is_empty());
+    let told = rig.tool("home_find", json!({"query": "the light in the kitchen"})).await;
+    assert!(told["hints"][0].as_str().unwrap().contains("fit most of them"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_overview_counts_everything_or_says_what_it_leaves_out() {
+    let check = async |domains: usize| {
+        let states: serde_json::Map<String, Value> = (0..domains)
+            .flat_map(|n| {
+                let id = format!("domain_{n:03}.thing");
+                let state = json!({"s": "unavailable", "a": {}, "c": "c", "lc": 1.0});
+                [(id, state)]
+            })
+            .collect();
+        let fake = Fake::start(Script::Well(Value::Object(states))).await;
+        let rig = start(&config(&fake.url(), "token")).await;
+        rig.connected().await;
+        let got = rig.tool("home_overview", json!({})).await;
+        assert!(size(&got) <= 8192, "{} bytes", size(&got));
+        let shown = got["domains"].as_object().unwrap().len();
+        let more = got["more_domains"].as_u64().unwrap_or(0);
+        assert_eq!(shown + usize::try_from(more).unwrap(), domains, "{got}");
+        let missing = got["problems"]["unavailable"].as_array().unwrap();
+        let last = missing.last().unwrap().as_str().unwrap();
+        let listed = missing.len() - 1;
+        assert_eq!(last, format!("and {} more; home_find lists them", domains - listed));
+        shown
+    };
+    assert_eq!(check(60).await, 60);
+    assert!(check(400).await < 400);
+}
+
 /// `+01:00`: how far the house's own time zone is from UTC now.
 fn offset_of_the_house() -> String {
     let house = crate::harness::real_house().unwrap();
@@ -155,6 +249,8 @@ async fn templates_are_rendered_within_limits() {
     assert_eq!(render("{{ foo( }}").await.unwrap_err().kind(), Kind::Invalid);
     let long = render("{% for i in range(3000) %}long text {% endfor %}").await.unwrap();
     assert!(size(&long) <= 8192 && long["cut"] == true, "{} bytes", size(&long));
+    let text = long["result"].as_str().unwrap();
+    assert!(text.starts_with("long text long") && text.ends_with('…'), "{text}");
     let slow = "{% for i in range(9999) %}{% for j in range(9999) %}{% set x = i * j %}\
                 {% endfor %}{% endfor %}";
     let e = rig.try_tool("home_template", json!({"template": slow, "seconds": 1})).await;

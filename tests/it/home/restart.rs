@@ -2,11 +2,12 @@
 
 use super::proxy::Proxy;
 use super::raw::Raw;
-use super::rig::{config, real, start, until};
+use super::rig::{Rig, config, real, start, until};
 use hearth::error::Kind;
 use hearth::events::HouseChange;
+use hearth::mcp::{Answer, Block, Call};
 use hearth::tasks::{State, Whose};
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_the_house_is_away_answers_are_marked_stale() {
@@ -29,6 +30,13 @@ async fn while_the_house_is_away_answers_are_marked_stale() {
         let stale = rig.tool(tool, args).await;
         assert!(stale["stale_since"].as_str().unwrap().contains('T'), "{tool}: {stale}");
     }
+    for (name, args) in [("home_review", json!({})), ("home_room", json!({"area": "kitchen"}))] {
+        let text = prompt(&rig, name, args).await;
+        assert!(text.contains("cannot be reached") && text.contains("stale_since"), "{text}");
+    }
+    let dry = json!({"service": "input_select.select_next", "target": {"entity_id": id},
+                     "dry_run": true});
+    assert!(rig.tool("home_call", dry).await["stale_since"].is_string());
     let call = json!({"service": "input_select.select_next", "target": {"entity_id": id}});
     let e = rig.try_tool("home_call", call).await.unwrap_err();
     assert_eq!(e.kind(), Kind::Offline, "{e}");
@@ -55,6 +63,19 @@ async fn while_the_house_is_away_answers_are_marked_stale() {
     assert!(rig.tasks.is_ready());
     raw.call("input_select.select_option", id, json!({"option": was})).await;
     until("the option is back", async || rig.state(id).await == was).await;
+}
+
+async fn prompt(rig: &Rig, name: &str, args: Value) -> String {
+    let prompts = hearth::home::prompts(&rig.home);
+    let prompt = prompts.iter().find(|prompt| prompt.name == name).unwrap();
+    let args = args.as_object().cloned().unwrap();
+    match (prompt.write)(Call::new(rig.caller.clone()), args).await.unwrap() {
+        Answer::Blocks(blocks) => match &blocks[..] {
+            [Block::Text(text)] => text.clone(),
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

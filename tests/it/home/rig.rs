@@ -8,8 +8,9 @@ use hearth::http::{mdns::Mdns, tls};
 use hearth::mcp::{self, Answer, Call, Toolbox};
 use hearth::policy::{self, Caller, EntityScope, Grant, Level, Policy, Via};
 use hearth::store::Store;
-use hearth::tasks::Tasks;
+use hearth::tasks::{State, Tasks};
 use serde_json::Value;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,33 +45,39 @@ pub fn config(url: &str, token: &str) -> Config {
     Config { url: url.into(), token: Secret::new(token), ..Config::default() }
 }
 
-pub fn reach(tasks: &Tasks) -> Reach {
-    Reach::new(tls::client(None).unwrap(), &Mdns::new(tasks))
-}
-
 /// Starts without waiting for any house.
 pub async fn start(config: &Config) -> Rig {
     start_with(config, &policy::Config::default()).await
 }
 
 pub async fn start_with(config: &Config, rules: &policy::Config) -> Rig {
-    rig(config, rules, None).await
+    rig(config, rules, None, None).await
 }
 
 /// Starts with `.local` names looked up by `resolve`.
 pub async fn start_reaching(config: &Config, resolve: Resolve) -> Rig {
-    rig(config, &policy::Config::default(), Some(resolve)).await
+    rig(config, &policy::Config::default(), Some(resolve), None).await
 }
 
-async fn rig(config: &Config, rules: &policy::Config, resolve: Option<Resolve>) -> Rig {
+/// Starts and trusts the certificates in `ca` besides the public ones.
+pub async fn start_trusting(config: &Config, ca: Option<&Path>) -> Rig {
+    rig(config, &policy::Config::default(), None, ca).await
+}
+
+async fn rig(
+    config: &Config,
+    rules: &policy::Config,
+    resolve: Option<Resolve>,
+    ca: Option<&Path>,
+) -> Rig {
     let events = Events::new();
     let tasks = Tasks::new(events.clone());
     let store = Store::memory();
     let policy = Policy::start(rules, &store, &events, &tasks, None).await.unwrap();
-    let reach = match resolve {
-        Some(resolve) => reach(&tasks).resolving(resolve),
-        None => reach(&tasks),
-    };
+    let mut reach = Reach::new(tls::client(ca).unwrap(), &Mdns::new(&tasks));
+    if let Some(resolve) = resolve {
+        reach = reach.resolving(resolve);
+    }
     let home = Home::start(config, &events, &tasks, &policy, &reach).unwrap();
     let toolbox = Toolbox::new(&mcp::Config::default(), &policy);
     toolbox.add_tools(home::tools(&home));
@@ -98,6 +105,16 @@ pub async fn until(what: &str, mut ready: impl AsyncFnMut() -> bool) {
 }
 
 impl Rig {
+    /// What `/ready` says of the house while it is away.
+    pub fn why(&self) -> String {
+        let health = self.tasks.health();
+        let line = health.iter().find(|line| line.name == "home").unwrap();
+        match &line.state {
+            State::Degraded(why) => why.clone(),
+            other => format!("{other:?}"),
+        }
+    }
+
     pub async fn connected(&self) {
         until("the house is connected", async || self.home.is_connected()).await;
     }

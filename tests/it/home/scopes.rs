@@ -38,7 +38,7 @@ async fn a_caller_of_one_area_sees_and_touches_nothing_else() {
     refused("home_call", json!({"service": "script.seed_all_off"}), Kind::Refused).await;
     refused(
         "home_call",
-        json!({"service": "notify.notify", "data": {"message": "x"}}),
+        json!({"service": "persistent_notification.create", "data": {"message": "x"}}),
         Kind::Refused,
     )
     .await;
@@ -71,8 +71,16 @@ async fn exposure_labels_and_deny_lists_narrow_what_is_seen() {
     assert!(ids(&mine) == ids(&all) && !ids(&all).is_empty());
     let scope = EntityScope { deny: list(&["lock.*"]), ..EntityScope::default() };
     let lockless = rig.token("lockless", Level::Read, scope).await;
-    let none = rig.tool_as(&lockless, "home_find", json!({"domain": "lock"})).await.unwrap();
-    assert_eq!(none["total"], 0);
+    let e = rig.tool_as(&lockless, "home_find", json!({"domain": "lock"})).await.unwrap_err();
+    assert!(e.kind() == Kind::NotFound && !e.what().contains("lock,"), "{e}");
+    assert_eq!(
+        rig.tool_as(&lockless, "home_find", json!({"query": "door lock", "domain": "lock,light"}))
+            .await
+            .unwrap()["hints"][0]
+            .as_str()
+            .map(|hint| hint.starts_with("no entity here is of the domain 'lock'")),
+        Some(true)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -95,7 +103,8 @@ async fn reading_is_not_controlling() {
     rig.connected().await;
     let e = rig.try_tool("home_call", call).await.unwrap_err();
     assert!(e.kind() == Kind::Refused && e.what().contains("home.read_only"), "{e}");
-    assert_eq!(rig.tool("home_find", json!({"domain": "lock"})).await["total"], 0);
+    let e = rig.try_tool("home_find", json!({"domain": "lock"})).await.unwrap_err();
+    assert_eq!(e.kind(), Kind::NotFound, "{e}");
     // With something hidden from everybody, a template would be a way round it.
     let e = rig.try_tool("home_template", json!({"template": "{{ 1 }}"})).await.unwrap_err();
     assert_eq!(e.kind(), Kind::Refused);

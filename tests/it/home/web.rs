@@ -46,6 +46,42 @@ async fn the_routes_answer_as_the_tools_do() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_is_wrong_is_answered_in_one_shape() {
+    let rig = on_real().await;
+    let check = async |method: &str, path: &str, body: Value, status: u16, words: &str| {
+        let (got, e) = ask(&rig, &rig.caller, method, path, body).await;
+        let message = e["error"]["message"].as_str().unwrap_or_default();
+        assert!(got == status && message.contains(words), "{method} {path}: {got} {e}");
+    };
+    let none = Value::Null;
+    check("GET", "/api/home/nothing", none.clone(), 404, "/api/home/entities").await;
+    check("GET", "/api/home", none.clone(), 404, "/api/home/houses").await;
+    check("GET", "/api/home/entities/a/b", none.clone(), 404, "there is no").await;
+    check("GET", "/api/home/call", none.clone(), 405, "POST is for").await;
+    check("DELETE", "/api/home/houses", none.clone(), 405, "does not take DELETE").await;
+    check("GET", "/api/home/entities?limit=many", none.clone(), 400, "limit").await;
+    check("GET", "/api/home/entities?are=Kitchen", none.clone(), 400, "`area`").await;
+    check("GET", "/api/home/entities?domain=lihgt", none.clone(), 404, "did you mean light").await;
+    check("GET", "/api/home/entities?changed_within=x", none.clone(), 400, "span of time").await;
+    check("POST", "/api/home/call", none.clone(), 400, "JSON object").await;
+    check("POST", "/api/home/call", json!([1]), 400, "light.turn_on").await;
+    check("POST", "/api/home/call", json!({"service": "light.explode"}), 404, "light.toggle").await;
+    // Areas by id, by name and by name in any case, as the tools take them.
+    let (_, by_id) =
+        ask(&rig, &rig.caller, "GET", "/api/home/entities?area=living_room", none).await;
+    for path in ["area=Living+Room", "area=Living%20Room", "area=living%20room"] {
+        let path = format!("/api/home/entities?{path}");
+        let (status, named) = ask(&rig, &rig.caller, "GET", &path, Value::Null).await;
+        assert_eq!((status, ids(&named)), (200, ids(&by_id)), "{path}");
+    }
+    for target in [json!({"area_id": "Living Room"}), json!({"area": "living room"})] {
+        let call = json!({"service": "light.turn_on", "target": target, "dry_run": true});
+        let (status, dry) = ask(&rig, &rig.caller, "POST", "/api/home/call", call).await;
+        assert_eq!((status, ids(&dry)), (200, vec!["light.ceiling_lights".to_owned()]), "{dry}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_over_http_passes_the_same_checks() {
     let rig = on_real().await;
     let post =
