@@ -48,6 +48,12 @@ pub(super) struct Known {
     created: f64,
 }
 
+impl Known {
+    fn is_configured(&self) -> bool {
+        &*self.name == CONFIGURED
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct Record {
     hash: String,
@@ -109,7 +115,7 @@ impl Tokens {
             name: token.name.to_string(),
             grant: token.grant.clone(),
             created: token.created,
-            configured: &*token.name == CONFIGURED,
+            configured: token.is_configured(),
         };
         self.lock().iter().map(info).collect()
     }
@@ -149,9 +155,11 @@ impl Tokens {
     }
 
     pub(super) async fn revoke(&self, store: &Store, name: &str) -> Result<(), Error> {
-        if name == CONFIGURED {
+        // Nobody can make a token of that name, so without a configured one there is none.
+        if self.lock().iter().any(|token| token.is_configured() && *token.name == *name) {
             return Err(Error::refused(
-                "this token comes from the configuration; remove AUTH_TOKEN (policy.auth_token) there",
+                "this token comes from the configuration; remove AUTH_TOKEN (policy.auth_token) \
+                 there and start Hearth again (the demo's is in the file demo-token)",
             ));
         }
         if !store.delete(TABLE, name).await? {

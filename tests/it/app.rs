@@ -184,7 +184,32 @@ fn stdout_has_one_line_and_sigterm_ends_it_well() {
     assert_eq!(hearth.stop(), Some(0));
     assert!(began.elapsed() < std::time::Duration::from_secs(10));
     assert!(hearth.url.starts_with("http://127.0.0.1:"), "{}", hearth.url);
-    wait_for("the welcome", || hearth.log().contains("Nothing in it is real").then_some(()));
+    let log = hearth.log();
+    assert!(log.contains("Nothing in it is real") && log.contains("SIGTERM: ending"), "{log}");
+    assert!(!log.contains("WARN") && !log.contains("ERROR"), "{log}");
+    let left = std::fs::read_dir(hearth.folder.path()).unwrap();
+    let left: Vec<_> = left.map(|file| file.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().ends_with(".sock")), "{left:?}");
+}
+
+#[test]
+fn a_token_is_for_services_that_there_are() {
+    let hearth = Hearth::demo();
+    let none = run(&hearth.folder, &["token", "new", "x", "--service", "nope"]);
+    assert!(err(&none).contains("no service 'nope'; there are home, web"), "{}", err(&none));
+    assert!(run(&hearth.folder, &["token", "new", "x", "--service", "home"]).status.success());
+    let kept = run(&hearth.folder, &["token", "revoke", "configured"]);
+    assert!(err(&kept).contains("remove AUTH_TOKEN"), "{}", err(&kept));
+}
+
+#[test]
+fn without_a_configured_token_there_is_none_to_revoke() {
+    let folder = Folder::new();
+    let mut command = hearth(folder.path());
+    command.args(["serve", "--host", "127.0.0.1", "--port", "0"]);
+    let hearth = Hearth::start(command, folder);
+    let none = run(&hearth.folder, &["token", "revoke", "configured"]);
+    assert!(err(&none).contains("no token named 'configured'"), "{}", err(&none));
 }
 
 #[test]
