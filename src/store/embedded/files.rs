@@ -110,11 +110,14 @@ fn make(dir: &Path, path: &Path) -> Result<(), Error> {
 }
 
 fn fill(file: File) -> Result<(), redb::Error> {
-    let db = Builder::new().set_cache_size(CACHE).create_file(file)?;
+    let stage = Stage::rehearse(file)?;
+    let db = Builder::new().set_cache_size(CACHE).create_with_backend(stage.clone())?;
     let write = db.begin_write()?;
     write.open_table(TABLE)?.insert(FORMAT_KEY, [FORMAT].as_slice())?;
     write.commit()?;
-    Ok(())
+    // Closing it writes too.
+    drop(db);
+    Ok(stage.perform_unseen()?)
 }
 
 fn open_file(path: &Path, file: File) -> Result<Database, Error> {
