@@ -22,11 +22,12 @@ use std::time::Duration;
 
 /// `hearth serve` or `hearth demo`, until SIGTERM or SIGINT.
 pub(super) fn run(options: &Options, demo: bool) -> Result<ExitCode, Error> {
-    let mut config = config::load(options)?;
-    if demo {
-        demo_house::settle(&mut config, options)?;
-    }
+    let found = config::find(options);
+    let config = if demo { demo_house::settle(found, options)? } else { found.whole()? };
     let ring = logs::start(&config.general)?;
+    if let Some(place) = config.without_token.as_ref().filter(|_| !demo) {
+        log::warn!("{place} is set, but no token: set HASS_TOKEN (home.token) too");
+    }
     let runtime = runtime()?;
     runtime.block_on(async {
         let events = Events::new();

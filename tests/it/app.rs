@@ -52,18 +52,28 @@ fn mistakes_are_named_with_exit_code_2() {
         assert_eq!(out(&output), "", "{args:?}");
     };
     check("", ("X", ""), &["frob"], "no command 'frob'");
-    check("", ("PORT", "http"), &["serve"], "PORT is 'http', but must be a whole number");
+    check(
+        "",
+        ("PORT", "http"),
+        &["serve"],
+        "PORT (http.port): 'http' must be a whole number from 0 to 65535",
+    );
     check("[htpt]\nport = 1", ("X", ""), &["serve"], "no section [htpt]");
     check("[http]\nprot = 1", ("X", ""), &["serve"], "prot");
     check("[http", ("X", ""), &["serve"], "not valid TOML");
-    check("", ("LOG_LEVEL", "loud"), &["serve"], "LOG_LEVEL is 'loud', but must be one of");
+    check(
+        "",
+        ("LOG_LEVEL", "loud"),
+        &["serve"],
+        "LOG_LEVEL (general.log_level): 'loud' must be one of",
+    );
     check(
         "",
         ("HASS_TOKEN_FILE", "/nowhere"),
         &["serve"],
-        "HASS_TOKEN_FILE: cannot read '/nowhere'",
+        "HASS_TOKEN_FILE (home.token): cannot read '/nowhere'",
     );
-    check("", ("AUTH_TOKEN", "short"), &["serve"], "AUTH_TOKEN (policy.auth_token) is shorter");
+    check("", ("AUTH_TOKEN", "short"), &["serve"], "AUTH_TOKEN (policy.auth_token): it is shorter");
     check("", ("X", ""), &["serve", "--only", "hme"], "there is no service 'hme'");
     check("", ("X", ""), &["--config", "/nowhere.toml"], "cannot read /nowhere.toml");
 }
@@ -78,8 +88,113 @@ fn every_variable_of_the_documents_is_understood_and_checked() {
         .unwrap();
     assert!(output.status.success());
     let wrong = hearth(folder.path()).arg("check").env("WS_PORT", "many").output().unwrap();
-    assert_eq!(wrong.status.code(), Some(2));
-    assert!(err(&wrong).contains("WS_PORT is 'many'"), "{}", err(&wrong));
+    assert_eq!(wrong.status.code(), Some(1));
+    let line = "FAIL  WS_PORT (later.ws_port): 'many' must be a whole number from 0 to 65535\n";
+    assert!(out(&wrong).contains(line), "{}", out(&wrong));
+}
+
+/// What `check` and `serve` say about these settings.
+fn both(file: &str, env: &[(&str, &str)]) -> (Output, Output) {
+    let folder = Folder::new();
+    std::fs::write(folder.path().join("hearth.toml"), file).unwrap();
+    let ask = |word: &str| {
+        let mut command = hearth(folder.path());
+        command.arg(word).env("PORT", "0").envs(env.iter().copied()).stdin(Stdio::null());
+        command.output().unwrap()
+    };
+    (ask("check"), ask("serve"))
+}
+
+#[test]
+fn check_fails_for_every_setting_that_serve_refuses() {
+    let refused = |file: &str, env: &[(&str, &str)], wants: &[&str]| {
+        let (check, serve) = both(file, env);
+        assert_eq!(check.status.code(), Some(1), "{}", out(&check));
+        assert_eq!(serve.status.code(), Some(2), "{env:?} {file:?} {}", err(&serve));
+        for want in wants {
+            let fails = out(&check);
+            let line = fails.lines().find(|line| line.starts_with("FAIL") && line.contains(want));
+            assert!(line.is_some(), "{want} is not in\n{fails}");
+            assert!(err(&serve).contains(want), "{want} is not in\n{}", err(&serve));
+        }
+        let fails = out(&check).lines().filter(|line| line.starts_with("FAIL")).count();
+        assert_eq!(fails, wants.len(), "{}", out(&check));
+    };
+    refused(
+        "[http]\nhosts = [\"a b\"]\n",
+        &[
+            ("CORS_ORIGINS", "https://good.example,foo"),
+            ("TRUSTED_PROXIES", "proxy"),
+            ("REDIS_URL", "redis"),
+            ("CA_FILE", "/nowhere.pem"),
+            ("AUTH_TOKEN", "short"),
+            ("HASS_HOST", "ftp://x"),
+            ("HASS_TOKEN", "t"),
+            ("MDNS_NAME", "hearth.local"),
+        ],
+        &[
+            "hearth.toml:2: http.hosts: 'a b' is no host name; write one like panel.example",
+            "CORS_ORIGINS (http.origins): 'foo' must be an origin such as https://panel.example",
+            "TRUSTED_PROXIES (http.trusted_proxies): 'proxy' is no address (192.168.1.2) or",
+            "REDIS_URL (store.redis_url): not an address of Redis: it must look like redis://",
+            "CA_FILE (http.ca_file): /nowhere.pem cannot be read",
+            "AUTH_TOKEN (policy.auth_token): it is shorter than 8 characters; use a long",
+            "HASS_HOST (home.url): 'ftp://x' has a scheme other than http",
+            "MDNS_NAME (http.mdns_name): 'hearth.local' must be 1 to 63 letters",
+        ],
+    );
+    refused("", &[("ALLOWED_HOSTS", "http://x/")], &["ALLOWED_HOSTS (http.hosts): 'http://x/' is"]);
+    refused(
+        "[mcp]\ncalls = 0\n[http]\nconnections = 0\naddress_per_second = -1\nprt = 1\n",
+        &[],
+        &[
+            "hearth.toml:2: mcp.calls: 0 must be a whole number from 1 to",
+            "hearth.toml:4: http.connections: 0 must be a whole number from 1 to",
+            "hearth.toml:5: http.address_per_second: -1 must be a whole number from 1 to",
+            "hearth.toml:6: http.prt: there is no setting `prt`",
+        ],
+    );
+    refused("[http\n", &[], &["hearth.toml:1: is not valid TOML"]);
+    refused("[home]\ntoken = 12345678\n", &[], &["hearth.toml:2: home.token: must be text in"]);
+    let houses = "[home]\ntoken = \"t\"\n[[home.houses]]\nname = \"cabin\"\nurl = \"ftp://x\"\n";
+    refused(houses, &[], &["hearth.toml:5: home.houses.0.url: 'ftp://x' has a scheme"]);
+}
+
+#[test]
+fn check_fails_where_serve_could_not_listen() {
+    let (check, serve) = both("", &[("HOST", "192.0.2.1")]);
+    assert_eq!(check.status.code(), Some(1), "{}", out(&check));
+    let want = "FAIL  HOST (http.host): this machine does not have the address 192.0.2.1";
+    assert!(out(&check).contains(want), "{}", out(&check));
+    assert!(!serve.status.success() && err(&serve).contains("does not have the address"));
+
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let (check, _) = both("", &[("HOST", "127.0.0.1"), ("PORT", &port)]);
+    let want = format!("FAIL  PORT (http.port): port {port} is taken by another program");
+    assert!(out(&check).contains(&want), "{}", out(&check));
+}
+
+#[test]
+fn a_house_without_its_token_fails_and_names_the_token() {
+    let folder = Folder::new();
+    let mut check = hearth(folder.path());
+    let check = check.arg("check").envs([("HASS_HOST", "127.0.0.1"), ("PORT", "0")]).output();
+    let check = check.unwrap();
+    assert_eq!(check.status.code(), Some(1), "{}", out(&check));
+    let want = "FAIL  HASS_TOKEN (home.token): not set, but HASS_HOST (home.url) is";
+    assert!(out(&check).contains(want), "{}", out(&check));
+    let nothing = hearth(folder.path()).arg("check").env("PORT", "0").output().unwrap();
+    assert_eq!(nothing.status.code(), Some(0), "{}", out(&nothing));
+}
+
+#[test]
+fn a_mistake_in_the_settings_of_later_leaves_the_running_one_well() {
+    let hearth = Hearth::serve("");
+    let file = hearth.folder.path().join("hearth.toml");
+    std::fs::write(file, "[http]\norigins = [\"foo\"]\n").unwrap();
+    assert_eq!(run(&hearth.folder, &["health"]).status.code(), Some(0));
+    assert!(run(&hearth.folder, &["token", "list"]).status.success());
 }
 
 #[test]

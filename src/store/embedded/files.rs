@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::store::embedded::backend::Stage;
 use crate::store::embedded::{CACHE, TABLE};
 use crate::store::records::{FORMAT, FORMAT_KEY};
+use nix::unistd::AccessFlags;
 use redb::{Builder, Database, DatabaseError, ReadableDatabase, StorageError};
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, Write};
@@ -24,8 +25,19 @@ pub(super) fn path_in(dir: &Path) -> PathBuf {
 }
 
 /// Makes `DATA_DIR` if it is missing, readable by its owner only.
-pub(super) fn make_dir(dir: &Path) -> Result<(), Error> {
+pub(in crate::store) fn make_dir(dir: &Path) -> Result<(), Error> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|e| cannot_write(dir, e))
+}
+
+/// Says whether `DATA_DIR` can be written, or made when it is missing; changes nothing.
+pub(in crate::store) fn check_dir(dir: &Path) -> Result<(), Error> {
+    let there = |path: &&Path| path.symlink_metadata().is_ok();
+    let first = dir.ancestors().find(there).unwrap_or(Path::new("."));
+    if !first.is_dir() {
+        return Err(cannot_write(dir, ErrorKind::NotADirectory.into()));
+    }
+    let may = AccessFlags::W_OK | AccessFlags::X_OK;
+    nix::unistd::access(first, may).map_err(|e| cannot_write(dir, e.into()))
 }
 
 /// Holds a directory against other processes until it is dropped.
@@ -209,7 +221,7 @@ pub(super) fn is_full(e: &io::Error) -> bool {
 }
 
 /// The error for a directory that cannot be written, with the line that repairs it.
-fn cannot_write(path: &Path, e: io::Error) -> Error {
+pub(in crate::store) fn cannot_write(path: &Path, e: io::Error) -> Error {
     if is_full(&e) {
         return full(path);
     }

@@ -5,7 +5,7 @@
 //! was committed. A failure of the disk closes the file and opens it again, back at the last commit.
 
 mod backend;
-mod files;
+pub(super) mod files;
 #[cfg(test)]
 mod power;
 mod writer;
