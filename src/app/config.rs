@@ -254,14 +254,6 @@ pub(super) fn find(options: &Options) -> Found {
     Found { config, problems }
 }
 
-/// Reads every source.
-///
-/// # Errors
-/// Invalid: every problem with its source, the place in it, and what it must be.
-pub(super) fn load(options: &Options) -> Result<Config, Error> {
-    find(options).whole()
-}
-
 /// Returns every setting, commented, with its default and its environment variables.
 pub(super) fn reference() -> String {
     let rows = all_rows();
@@ -334,6 +326,12 @@ fn flags(options: &Options) -> Vec<(&'static str, &'static str, Value)> {
         flags.push(("--verbose", "general.log_level", "debug".into()));
     }
     flags
+}
+
+/// Whether this is the folder that Hearth takes for a user who has set nothing at all.
+pub(super) fn is_usual_folder(folder: &Path) -> bool {
+    let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
+    home.is_some_and(|home| folder == Path::new(&home).join(".local/share/hearth"))
 }
 
 fn data_folder(given: &str) -> PathBuf {

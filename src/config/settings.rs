@@ -165,8 +165,12 @@ impl Settings {
         let name = path.display().to_string();
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound && !must_exist => return,
-            Err(e) => return self.problem("", name.clone(), format!("cannot read {name}: {e}")),
+            Err(e) if must_exist => {
+                return self.problem("", "--config".into(), format!("cannot read {name}: {e}"));
+            }
+            // A folder that is none, or somebody else's, is said by whoever wants to write to it.
+            Err(_) if path.metadata().is_err() => return,
+            Err(e) => return self.problem("", name, format!("cannot be read: {e}")),
         };
         match DeTable::parse(&text) {
             Ok(table) => note_lines(table.get_ref(), "", &text, &mut self.set_by),

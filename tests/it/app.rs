@@ -25,7 +25,46 @@ fn version_and_help_answer_without_touching_anything() {
     assert_eq!(out(&version), format!("hearth {}\n", env!("CARGO_PKG_VERSION")));
     let help = run(&folder, &["serve", "--help"]);
     assert!(out(&help).contains("Usage: hearth") && help.status.success());
+    let subs = ["serve", "demo", "mcp", "health", "check", "config", "mcp-config", "token"];
+    for sub in subs.into_iter().chain(["token new", "token list", "token revoke", "audio list"]) {
+        let words: Vec<&str> = sub.split(' ').collect();
+        let said = run(&folder, &[&["help"], &words[..]].concat());
+        assert!(out(&said).starts_with(&format!("Usage: hearth {sub}")), "{sub}: {}", out(&said));
+        for flag in ["--help", "-h"] {
+            let same = run(&folder, &[&words[..], &[flag]].concat());
+            assert_eq!((out(&same), same.status.code()), (out(&said), Some(0)), "{sub} {flag}");
+        }
+    }
+    let wrong = run(&folder, &["health", "--colour"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(err(&wrong).contains("it is written: hearth health [--service S]"), "{}", err(&wrong));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn the_json_for_clients_names_the_running_one() {
+    let hearth = Hearth::serve("");
+    let json = |args: &[&str]| {
+        let output = run(&hearth.folder, args);
+        let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (json["mcpServers"]["hearth"].clone(), err(&output))
+    };
+    let (http, said) = json(&["mcp-config"]);
+    assert_eq!((http["url"].as_str().unwrap(), &*said), (&*format!("{}/mcp", hearth.url), ""));
+    let (stdio, _) = json(&["mcp-config", "--stdio"]);
+    let folder = hearth.folder.path().to_str().unwrap();
+    assert_eq!(stdio["args"], serde_json::json!(["mcp", "--data-dir", folder]));
+    // Only whoever has the folder is told.
+    assert_eq!(hearth.get("/control/address").0, 404);
+
+    let none = Folder::new();
+    let settings = run(&none, &["mcp-config", "--port", "7999"]);
+    assert!(out(&settings).contains("http://hearth.local:7999/mcp"), "{}", out(&settings));
+    assert!(err(&settings).contains("the one of the settings, because no Hearth is running"));
+    let usual = none.path().join(".local/share/hearth");
+    let usual = usual.to_str().unwrap();
+    let stdio = run(&none, &["mcp-config", "--stdio", "--data-dir", usual]);
+    assert!(!out(&stdio).contains("--data-dir"), "{}", out(&stdio));
 }
 
 #[test]
@@ -215,6 +254,8 @@ fn the_first_start_makes_a_token_and_shows_it_once() {
         log.split_whitespace().find(|word| word.starts_with("hearth_")).map(str::to_owned)
     });
     first.token = token.clone();
+    let hint = format!("Home Assistant is not set up yet: open {}, which shows how", first.url);
+    wait_for("the hint", || first.log().contains(&hint).then_some(()));
     assert_eq!(first.get("/api/web/state").0, 200);
     assert_eq!(first.status("/ready"), 503, "an unconfigured house is not ready");
     let (_, ready) = first.get("/ready");
@@ -338,4 +379,27 @@ fn secrets_never_reach_the_log() {
     std::io::stdout().flush().unwrap();
     let log = hearth.log();
     assert!(!log.contains("house-secret-4711") && !log.contains(TOKEN), "{log}");
+}
+
+#[test]
+fn a_data_folder_that_cannot_be_is_said_by_every_command_that_needs_it() {
+    let folder = Folder::new();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "mine").unwrap();
+    for place in [file.clone(), file.join("below")] {
+        let place = place.to_str().unwrap();
+        let want = format!("cannot write to DATA_DIR {place}: a file is in the way");
+        for word in ["serve", "demo"] {
+            let said = run(&folder, &[word, "--port", "0", "--data-dir", place]);
+            assert_eq!(said.status.code(), Some(1), "{word}: {}", err(&said));
+            assert!(err(&said).contains(&want), "{word}: {}", err(&said));
+        }
+        let check = run(&folder, &["check", "--port", "0", "--data-dir", place]);
+        let want = format!("FAIL  --data-dir (general.data_dir): {want}");
+        assert!(out(&check).contains(&want), "{}", out(&check));
+        assert_eq!(check.status.code(), Some(1));
+        let health = run(&folder, &["health", "--data-dir", place]);
+        assert_eq!(health.status.code(), Some(69), "{}", err(&health));
+    }
+    assert_eq!(std::fs::read(&file).unwrap(), b"mine");
 }

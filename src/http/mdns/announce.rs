@@ -120,6 +120,6 @@ mod tests {
     async fn a_name_that_cannot_be_announced_is_said() {
         let mdns = Mdns::new(&Tasks::new(crate::events::Events::new()));
         let e = mdns.announce("my home", 1, |_| {}).unwrap_err();
-        assert!(e.to_string().contains("http.mdns_name is 'my home'"), "{e}");
+        assert!(e.to_string().contains("http.mdns_name: 'my home' must be"), "{e}");
     }
 }
