@@ -58,9 +58,10 @@ fn run(command: Command, options: &cli::Options) -> Result<ExitCode, Error> {
 }
 
 /// Prints to standard output what the user asked to see.
-#[allow(clippy::print_stdout, reason = "the one place that prints; never used while MCP runs")]
 pub(crate) fn say(text: &str) {
-    println!("{}", text.trim_end());
+    use std::io::Write as _;
+    // Whoever reads may have seen enough: `hearth config | head`.
+    let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
 }
 
 /// Prints to standard error.

@@ -68,6 +68,15 @@ fn the_json_for_clients_names_the_running_one() {
 }
 
 #[test]
+fn a_reader_that_has_seen_enough_is_no_fault() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let folder = Folder::new();
+    let said = hearth(folder.path()).arg("config").stdout(writer).output().unwrap();
+    assert_eq!((said.status.code(), &*err(&said)), (Some(0), ""));
+}
+
+#[test]
 fn the_reference_of_all_settings_is_kept() {
     let output = run(&Folder::new(), &["config"]);
     golden("config.toml", &out(&output));

@@ -232,14 +232,15 @@ pub(in crate::store) fn cannot_write(path: &Path, e: io::Error) -> Error {
         ErrorKind::PermissionDenied => {
             let first = path.ancestors().find(|p| p.symlink_metadata().is_ok()).unwrap_or(path);
             let owner = std::fs::metadata(first).map_or(0, |m| m.uid());
+            // What lies above a missing folder is not ours to give away: it may be `/`.
+            let make = if first == path { "" } else { &format!("sudo mkdir -p {shown} && ") };
             format!(
                 "cannot write to DATA_DIR {shown}: {} belongs to uid {owner} and Hearth runs as \
-                 uid {}; run `sudo chown -R {}:{} {}` or set DATA_DIR to another place",
+                 uid {}; run `{make}sudo chown -R {}:{} {shown}` or set DATA_DIR to another place",
                 first.display(),
                 me.0,
                 me.0,
                 me.1,
-                first.display()
             )
         }
         ErrorKind::ReadOnlyFilesystem => {
