@@ -1,14 +1,16 @@
 //! `hearth check`: reads the configuration, tries every counterpart, says what to mend.
 
 use crate::app::cli::Options;
-use crate::app::config::{self, Config};
+use crate::app::config::{self, Config, Found};
 use crate::app::{client, say, start};
 use crate::aurora;
+use crate::config::Problem;
 use crate::error::Error;
 use crate::events::Events;
 use crate::http::mdns::{self, Mdns};
-use crate::policy::Policy;
-use crate::store::Store;
+use crate::http::serve;
+use crate::policy::{self, Policy};
+use crate::store::{self, Store};
 use crate::tasks::{State, Tasks, Whose};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -18,21 +20,47 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Prints one line per thing that was tried; the exit code is 1 when one of them fails.
 pub(super) fn run(options: &Options, find: bool) -> Result<ExitCode, Error> {
-    let config = config::load(options)?;
+    let found = config::find(options);
     let mut report = Report::default();
-    report.good("configuration", "read");
+    for problem in found.problems() {
+        report.bad(&problem.place, &problem.text);
+    }
+    if !report.failed {
+        report.good("configuration", "read");
+    }
+    // What is wrong stands at its default from here on, so that the rest is tried all the same.
+    let config = found.config();
     for name in &config.unused {
         report.note(name, "is set, but this version does not use it yet");
     }
-    if config.only.is_empty() && !config.home.is_configured() {
+    if let Some(place) = &config.without_token {
+        report.bad(
+            "HASS_TOKEN (home.token)",
+            &format!(
+                "not set, but {place} is; make a long-lived access token in Home Assistant \
+                 (your profile, Security, at the bottom) and set it here"
+            ),
+        );
+    } else if config.only.is_empty() && !config.home.is_configured() {
         report.note("home", "not configured: set HASS_HOST and HASS_TOKEN");
     }
-    match client::ask(&config, "GET", "/health", None) {
-        Ok((status, _)) => report.good("daemon", &format!("answers (status {status})")),
-        Err(_) => report.note("daemon", "not running"),
+    let runs = match client::ask(config, "GET", "/health", None) {
+        Ok((status, _)) => {
+            report.good("daemon", &format!("answers (status {status})"));
+            true
+        }
+        Err(_) => {
+            report.note("daemon", "not running");
+            false
+        }
+    };
+    match store::check_folder(&config.data_dir) {
+        Ok(()) => report.good("data folder", &config.data_dir.display().to_string()),
+        Err(e) => report.bad(&place(config, "general.data_dir"), &e.to_string()),
     }
     let runtime = start::runtime()?;
-    runtime.block_on(counterparts(&config, &mut report))?;
+    runtime.block_on(address(config, runs, &mut report));
+    runtime.block_on(counterparts(&found, &mut report))?;
     if find {
         runtime.block_on(houses_near(&mut report))?;
     }
@@ -44,19 +72,46 @@ pub(super) fn run(options: &Options, find: bool) -> Result<ExitCode, Error> {
     Ok(if report.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
+/// Where a setting was made that only trying can find wrong.
+fn place(config: &Config, path: &str) -> String {
+    config.places.get(path).cloned().unwrap_or_else(|| path.to_owned())
+}
+
+/// Listens for a moment where Hearth would; at another port while the running one has that.
+async fn address(config: &Config, runs: bool, report: &mut Report) {
+    let (host, port) = (&config.http.host, config.http.port);
+    if let Err(e) = serve::try_address(host, 0).await {
+        return report.bad(&place(config, "http.host"), &e.to_string());
+    }
+    if runs {
+        return;
+    }
+    match serve::try_address(host, port).await {
+        Ok(()) => report.good("address", &format!("port {port} of '{host}' is free")),
+        Err(e) => report.bad(&place(config, "http.port"), &e.to_string()),
+    }
+}
+
 /// Starts what talks to counterparts, on a store in memory, and waits for their states.
-async fn counterparts(config: &Config, report: &mut Report) -> Result<(), Error> {
+async fn counterparts(found: &Found, report: &mut Report) -> Result<(), Error> {
+    let config = found.config();
+    let can = |section: &str| {
+        let of = |p: &Problem| p.path.split('.').next() == Some(section);
+        !found.problems().iter().any(of)
+    };
     let events = Events::new();
     let tasks = Tasks::new(events.clone());
     // The daemon holds the embedded store; only Redis can be tried beside it.
-    if !config.store.redis_url.is_empty() {
+    if !config.store.redis_url.is_empty() && can("store") {
         let store = Store::open(&config.store, &config.data_dir, &tasks).await?;
         if let Err(e) = store.get("check", "check").await {
             report.bad("redis", &e.to_string());
         }
     }
-    let policy = Policy::start(&config.policy, &Store::memory(), &events, &tasks, None).await?;
-    if config.home.is_configured() && config.runs("home") {
+    // Nobody calls, so whatever may be wrong with the tokens does not matter here.
+    let policy =
+        Policy::start(&policy::Config::default(), &Store::memory(), &events, &tasks, None).await?;
+    if config.home.is_configured() && config.runs("home") && can("home") && can("http") {
         start::start_home(config, &events, &tasks, &policy, &Mdns::new(&tasks))?;
     }
     let settled = async {

@@ -1,63 +1,37 @@
 //! The command line.
 
+use crate::app::help::{self, Sub};
 use crate::error::Error;
 use crate::policy::{EntityScope, Grant, Level};
 use lexopt::prelude::{Long, Short, Value, ValueExt as _};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// What `hearth --help` prints.
-pub(super) const HELP: &str = "\
-Hearth: the home's AI and light hub in one binary.
-
-Usage: hearth [COMMAND] [OPTIONS]
-
-Commands:
-  serve             Run with what is configured (the default)
-  demo              Run a demo house on loopback; no keys, nothing real
-  mcp               Speak MCP on stdin and stdout (relays to a running hearth)
-      --service S   Only the tools of service S
-      --demo        The demo house, without a running hearth
-  health            Ask the running hearth how it is; exit code 0 when well
-      --service S   Only service S
-  check             Read the configuration, try every counterpart, say what to mend
-      --find        Look for Home Assistant on the local network (mDNS)
-  config            Print every setting with its default and environment variables
-  mcp-config        Print the JSON that MCP clients want
-      --http        For clients that connect over HTTP (the default)
-      --ssh HOST    For clients that run `docker exec` over ssh
-      --stdio       For clients on this machine
-  token new NAME    Make a token; it is shown once
-      --level L     read, control (the default) or admin
-      --service S   Only service S (may be repeated)
-      --area A      Only entities in area A, by its id (may be repeated)
-      --label L     Only entities with label L, by its id (may be repeated)
-      --exposed     Only entities that the house exposes to assistants
-  token list        List the tokens
-  token revoke NAME Revoke a token; its sessions end at once
-  audio list        List the sound inputs
-
-Options:
-  -c, --config FILE     Configuration file (default: hearth.toml in the data folder)
-      --data-dir DIR    Data folder (DATA_DIR)
-      --host ADDRESS    Address to listen on (HOST)
-  -p, --port PORT       Port to listen on, 0 picks a free one (PORT)
-      --only A,B        Run only these services
-  -v, --verbose         Say more (LOG_LEVEL=debug)
-  -h, --help            Print this
-  -V, --version         Print the version";
-
 /// A subcommand.
 #[derive(Debug, PartialEq)]
 pub(super) enum Command {
-    Help,
+    /// Of the commands that begin with these words; of all when there are none.
+    Help {
+        of: String,
+    },
     Version,
-    Serve { demo: bool },
-    Mcp { service: Option<String>, demo: bool },
-    Health { service: Option<String> },
-    Check { find: bool },
+    Serve {
+        demo: bool,
+    },
+    Mcp {
+        service: Option<String>,
+        demo: bool,
+    },
+    Health {
+        service: Option<String>,
+    },
+    Check {
+        find: bool,
+    },
     Config,
-    McpConfig { form: Form },
+    McpConfig {
+        form: Form,
+    },
     Token(Token),
     AudioList,
 }
@@ -94,14 +68,13 @@ pub(super) struct Options {
 #[derive(Default)]
 struct Given {
     words: Vec<String>,
+    /// The options that only some commands take.
+    used: Vec<&'static str>,
     services: Vec<String>,
     areas: Vec<String>,
     labels: Vec<String>,
     level: Option<Level>,
     form: Option<Form>,
-    demo: bool,
-    exposed: bool,
-    find: bool,
     help: bool,
     version: bool,
 }
@@ -109,17 +82,27 @@ struct Given {
 /// Reads the arguments.
 ///
 /// # Errors
-/// Invalid: what is wrong, and that `hearth --help` shows what there is.
+/// Invalid: what is wrong, and how the command is written.
 pub(super) fn parse(args: impl Iterator<Item = OsString>) -> Result<(Command, Options), Error> {
-    let bad =
-        |e: lexopt::Error| Error::invalid(format!("{e}; 'hearth --help' shows what there is"));
-    let (given, options) = read(args).map_err(bad)?;
+    let (mut given, mut options) = (Given::default(), Options::default());
+    let read = read(args, &mut given, &mut options);
+    if given.words.first().map(String::as_str) == Some("help") {
+        given.help = true;
+        given.words.remove(0);
+    }
+    read.map_err(|e| {
+        // The words before the mistake say which command it was.
+        Error::invalid(format!("{e}; {}", hint(&given.words)))
+    })?;
     Ok((choose(given)?, options))
 }
 
-fn read(args: impl Iterator<Item = OsString>) -> Result<(Given, Options), lexopt::Error> {
+fn read(
+    args: impl Iterator<Item = OsString>,
+    given: &mut Given,
+    options: &mut Options,
+) -> Result<(), lexopt::Error> {
     let mut parser = lexopt::Parser::from_args(args);
-    let (mut given, mut options) = (Given::default(), Options::default());
     while let Some(arg) = parser.next()? {
         match arg {
             Short('h') | Long("help") => given.help = true,
@@ -130,65 +113,128 @@ fn read(args: impl Iterator<Item = OsString>) -> Result<(Given, Options), lexopt
             Long("host") => options.host = Some(parser.value()?.string()?),
             Short('p') | Long("port") => options.port = Some(parser.value()?.parse()?),
             Long("only") => options.only = list(&parser.value()?.string()?),
-            Long("service") => given.services.push(parser.value()?.string()?),
-            Long("area") => given.areas.push(parser.value()?.string()?),
-            Long("label") => given.labels.push(parser.value()?.string()?),
-            Long("level") => given.level = Some(level(&parser.value()?.string()?)?),
-            Long("http") => given.form = Some(Form::Http),
-            Long("stdio") => given.form = Some(Form::Stdio),
-            Long("ssh") => given.form = Some(Form::Ssh(parser.value()?.string()?)),
-            Long("demo") => given.demo = true,
-            Long("exposed") => given.exposed = true,
-            Long("find") => given.find = true,
+            Long(name) => match OWN.iter().find(|own| **own == name) {
+                Some(own) => read_own(own, &mut parser, given)?,
+                None => return Err(arg.unexpected()),
+            },
             Value(word) => given.words.push(word.string()?),
             other => return Err(other.unexpected()),
         }
     }
-    Ok((given, options))
+    Ok(())
 }
 
-fn choose(given: Given) -> Result<Command, Error> {
-    if given.help {
-        return Ok(Command::Help);
+/// Options that only some commands take; [`help::SUBS`] says which.
+const OWN: &[&str] =
+    &["service", "area", "label", "level", "http", "stdio", "ssh", "demo", "exposed", "find"];
+
+fn read_own(
+    own: &'static str,
+    parser: &mut lexopt::Parser,
+    given: &mut Given,
+) -> Result<(), lexopt::Error> {
+    given.used.push(own);
+    match own {
+        "service" => given.services.push(parser.value()?.string()?),
+        "area" => given.areas.push(parser.value()?.string()?),
+        "label" => given.labels.push(parser.value()?.string()?),
+        "level" => given.level = Some(level(&parser.value()?.string()?)?),
+        "http" => given.form = Some(Form::Http),
+        "stdio" => given.form = Some(Form::Stdio),
+        "ssh" => given.form = Some(Form::Ssh(parser.value()?.string()?)),
+        _ => {}
     }
+    Ok(())
+}
+
+/// The command that the words begin with, and what follows it.
+fn named(words: &[String]) -> Option<(&'static Sub, &[String])> {
+    let line = words.join(" ");
+    let begins = |name: &str| {
+        line.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+    };
+    let sub = help::SUBS.iter().find(|sub| begins(sub.name))?;
+    Some((sub, words.get(sub.name.split(' ').count()..).unwrap_or_default()))
+}
+
+/// How the command is written that was meant.
+fn hint(words: &[String]) -> String {
+    match named(words) {
+        Some((sub, _)) => format!("it is written: {}", sub.usage()),
+        None => match help::under(&words.join(" ")).as_slice() {
+            [] => "'hearth --help' shows what there is".into(),
+            several => {
+                let all: Vec<String> = several.iter().map(|sub| sub.usage()).collect();
+                format!("there are: {}", all.join("; "))
+            }
+        },
+    }
+}
+
+fn choose(mut given: Given) -> Result<Command, Error> {
     if given.version {
         return Ok(Command::Version);
     }
-    let words: Vec<&str> = given.words.iter().map(String::as_str).collect();
-    let service = given.services.first().cloned();
-    let command = match words.as_slice() {
-        [] | ["serve"] => Command::Serve { demo: given.demo },
-        ["demo"] => Command::Serve { demo: true },
-        ["mcp"] => Command::Mcp { service, demo: given.demo },
-        ["health"] => Command::Health { service },
-        ["check" | "doctor"] => Command::Check { find: given.find },
-        ["config"] => Command::Config,
-        ["mcp-config"] => Command::McpConfig { form: given.form.unwrap_or_default() },
-        ["token", "new", name] => Command::Token(Token::New {
-            name: (*name).to_owned(),
-            grant: Grant {
-                level: given.level.unwrap_or(Level::Control),
-                services: given.services,
-                entities: EntityScope {
-                    exposed_only: given.exposed,
-                    areas: given.areas,
-                    labels: given.labels,
-                    deny: Vec::new(),
-                },
-            },
-        }),
-        ["token", "new"] => return Err(Error::invalid("say a name: hearth token new NAME")),
-        ["token", "list"] => Command::Token(Token::List),
-        ["token", "revoke", name] => Command::Token(Token::Revoke { name: (*name).to_owned() }),
-        ["audio", "list"] => Command::AudioList,
-        _ => {
-            return Err(Error::invalid(format!(
-                "there is no command '{}'; 'hearth --help' shows what there is",
-                words.join(" ").escape_debug()
-            )));
+    if given.words.first().map(String::as_str) == Some("doctor") {
+        given.words[0] = "check".into();
+    }
+    let line = given.words.join(" ");
+    let unknown = || {
+        let shown = line.escape_debug();
+        Error::invalid(format!("there is no command '{shown}'; {}", hint(&given.words)))
+    };
+    if given.help {
+        let of = named(&given.words).map_or(line.clone(), |(sub, _)| sub.name.to_owned());
+        return match of.is_empty() || !help::under(&of).is_empty() {
+            true => Ok(Command::Help { of }),
+            false => Err(unknown()),
+        };
+    }
+    let serve = ["serve".to_owned()];
+    let words = if given.words.is_empty() { &serve[..] } else { &given.words[..] };
+    let (sub, rest) = named(words).ok_or_else(unknown)?;
+    let wrong = |what: String| {
+        Error::invalid(format!("hearth {}: {what}; it is written: {}", sub.name, sub.usage()))
+    };
+    if let Some(option) = given.used.iter().find(|option| !sub.takes_option(option)) {
+        return Err(wrong(format!("there is no option '--{option}'")));
+    }
+    let name = match (sub.takes, rest) {
+        ("", []) => String::new(),
+        ("", [extra, ..]) => return Err(wrong(format!("'{}' is too much", extra.escape_debug()))),
+        (takes, []) => return Err(wrong(format!("{takes} is missing"))),
+        (_, [name]) => name.clone(),
+        (_, [_, extra, ..]) => {
+            return Err(wrong(format!("'{}' is too much", extra.escape_debug())));
         }
     };
-    Ok(command)
+    Ok(command(sub.name, name, given))
+}
+
+/// `name` is the word that the command takes, if it takes one.
+fn command(sub: &str, name: String, given: Given) -> Command {
+    let is = |option: &str| given.used.contains(&option);
+    let (demo, find, exposed_only) = (is("demo"), is("find"), is("exposed"));
+    let service = given.services.first().cloned();
+    match sub {
+        "demo" => Command::Serve { demo: true },
+        "mcp" => Command::Mcp { service, demo },
+        "health" => Command::Health { service },
+        "check" => Command::Check { find },
+        "config" => Command::Config,
+        "mcp-config" => Command::McpConfig { form: given.form.unwrap_or_default() },
+        "token new" => {
+            let (areas, labels) = (given.areas, given.labels);
+            let entities = EntityScope { exposed_only, areas, labels, deny: Vec::new() };
+            let level = given.level.unwrap_or(Level::Control);
+            let grant = Grant { level, services: given.services, entities };
+            Command::Token(Token::New { name, grant })
+        }
+        "token list" => Command::Token(Token::List),
+        "token revoke" => Command::Token(Token::Revoke { name }),
+        "audio list" => Command::AudioList,
+        _ => Command::Serve { demo: false },
+    }
 }
 
 fn level(text: &str) -> Result<Level, lexopt::Error> {
@@ -221,7 +267,13 @@ mod tests {
         check("doctor", Command::Check { find: false });
         check("check --find", Command::Check { find: true });
         check("mcp-config --ssh pi", Command::McpConfig { form: Form::Ssh("pi".into()) });
-        check("serve --help", Command::Help);
+        let help = |of: &str| Command::Help { of: of.into() };
+        check("--help", help(""));
+        check("help", help(""));
+        check("serve --help", help("serve"));
+        check("token -h", help("token"));
+        check("help token new", help("token new"));
+        check("token new tablet --help", help("token new"));
         check("token revoke tablet", Command::Token(Token::Revoke { name: "tablet".into() }));
         let entities = EntityScope { areas: vec!["kitchen".into()], ..EntityScope::default() };
         let grant = Grant { level: Level::Read, services: vec!["home".into()], entities };
@@ -237,7 +289,16 @@ mod tests {
         };
         check("frobnicate", "no command 'frobnicate'");
         check("serve --port 70000", "70000");
-        check("serve --colour", "--colour");
+        check("serve --colour", "'--colour'; it is written: hearth serve [OPTIONS]");
+        check(
+            "health --level read",
+            "no option '--level'; it is written: hearth health [--service",
+        );
+        check("token new", "NAME is missing; it is written: hearth token new NAME [--level L]");
+        check("token list all", "hearth token list: 'all' is too much");
+        check("token frob", "no command 'token frob'");
+        check("token", "no command 'token'; there are: hearth token new NAME");
+        check("help frob", "no command 'frob'");
         check("token new x --level owner", "must be read, control or admin");
     }
 }

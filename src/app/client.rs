@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 /// `hearth health`: 0 when well, 1 when not, 69 when nobody answers.
 pub(super) fn health(options: &Options, service: Option<&str>) -> Result<ExitCode, Error> {
-    let config = config::load(options)?;
+    let config = config::find(options).for_client()?;
     let (status, answer) = ask(&config, "GET", "/health", None)?;
     let Some(service) = service else {
         say(&format!("{answer:#}"));
@@ -32,7 +32,7 @@ pub(super) fn health(options: &Options, service: Option<&str>) -> Result<ExitCod
 
 /// `hearth token …`, through the daemon, which holds the store.
 pub(super) fn token(options: &Options, command: &Token) -> Result<(), Error> {
-    let config = config::load(options)?;
+    let config = config::find(options).for_client()?;
     match command {
         Token::New { name, grant } => {
             let body = json!({"name": name, "grant": grant});

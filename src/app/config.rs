@@ -1,7 +1,9 @@
 //! The whole configuration: the sum of the services' sections and the program's own.
 
 use crate::app::cli::Options;
-use crate::config::{Env, Form, JsonSchema, Settings, Sources, reference as section};
+use crate::config::{
+    Env, Fault, Form, JsonSchema, Problem, Range, Settings, Sources, reference as section,
+};
 use crate::demo;
 use crate::error::Error;
 use crate::home;
@@ -14,25 +16,20 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use toml::Value;
 
-const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
+const LEVELS: &[&str] = &["error", "warn", "warning", "info", "debug", "trace"];
+const ENVIRONMENTS: &[&str] = &["production", "development", "test"];
 
 /// Environment variables of section `[general]`.
 const ENV: &[Env] = &[
     Env::new("DATA_DIR", "general.data_dir", Form::Text),
-    Env::new(
-        "LOG_LEVEL",
-        "general.log_level",
-        Form::OneOf(&["error", "warn", "warning", "info", "debug", "trace"]),
-    ),
+    Env::new("LOG_LEVEL", "general.log_level", Form::OneOf(LEVELS)),
     Env::new("DEBUG", "general.debug", Form::Flag),
     Env::new("LOG_FILE", "general.log_file", Form::Text),
     Env::new("LOGS_DIR", "general.logs_dir", Form::Text),
-    Env::new("ENVIRONMENT", "general.environment", ENVIRONMENTS),
-    Env::new("APP_ENV", "general.environment", ENVIRONMENTS),
-    Env::new("NODE_ENV", "general.environment", ENVIRONMENTS),
+    Env::new("ENVIRONMENT", "general.environment", Form::OneOf(ENVIRONMENTS)),
+    Env::new("APP_ENV", "general.environment", Form::OneOf(ENVIRONMENTS)),
+    Env::new("NODE_ENV", "general.environment", Form::OneOf(ENVIRONMENTS)),
 ];
-
-const ENVIRONMENTS: Form = Form::OneOf(&["production", "development", "test"]);
 
 /// Variables of the documents whose services this version does not have yet. They are checked, so
 /// that a mistake is found now, and `hearth check` says that nothing uses them.
@@ -91,6 +88,22 @@ impl Default for General {
     }
 }
 
+impl General {
+    fn faults(&self) -> Vec<Fault> {
+        let words = [
+            ("general.log_level", &self.log_level, LEVELS),
+            ("general.environment", &self.environment, ENVIRONMENTS),
+        ];
+        let wrong = words.into_iter().filter(|(_, word, known)| !known.contains(&&***word));
+        wrong
+            .map(|(path, word, known)| {
+                let must = format!("must be one of {}", known.join(", "));
+                Fault::new(path, format!("'{}' {must}", word.escape_debug()))
+            })
+            .collect()
+    }
+}
+
 /// Everything that is configured.
 #[derive(Clone, Debug)]
 pub(super) struct Config {
@@ -107,6 +120,10 @@ pub(super) struct Config {
     pub(super) data_dir: PathBuf,
     /// Names of variables that are set and that nothing uses yet.
     pub(super) unused: Vec<&'static str>,
+    /// Where the address of a house was set, when its token was not.
+    pub(super) without_token: Option<String>,
+    /// Where the settings were made that only trying can find wrong.
+    pub(super) places: BTreeMap<&'static str, String>,
 }
 
 impl Config {
@@ -117,14 +134,71 @@ impl Config {
     }
 }
 
-/// Reads every source.
-///
-/// # Errors
-/// Invalid: which source, where in it, and what it must be.
-pub(super) fn load(options: &Options) -> Result<Config, Error> {
+/// What the sources hold, and everything that is wrong with it.
+pub(super) struct Found {
+    config: Config,
+    problems: Vec<Problem>,
+}
+
+impl Found {
+    /// Returns every problem: what [`Found::whole`] refuses.
+    pub(super) fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// Returns the configuration as it would be without its problems.
+    pub(super) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Leaves out the problems of sections that nobody is going to use.
+    pub(super) fn without(mut self, sections: &[&str]) -> Found {
+        let of = |p: &Problem, name: &str| p.path.split('.').next() == Some(name);
+        self.problems.retain(|p| !sections.iter().any(|name| of(p, name)));
+        self
+    }
+
+    /// Returns the configuration when all of it can be used.
+    ///
+    /// # Errors
+    /// Invalid: every problem, each with its place and what to write there.
+    pub(super) fn whole(self) -> Result<Config, Error> {
+        refuse(&self.problems)?;
+        Ok(self.config)
+    }
+
+    /// Returns the configuration for a command that only has to find the running Hearth: that one
+    /// has read its settings, and a mistake made since then must not make it look unwell.
+    ///
+    /// # Errors
+    /// Invalid when the data folder may be another one than the settings say.
+    pub(super) fn for_client(self) -> Result<Config, Error> {
+        let decides = |p: &&Problem| ["", "general", "general.data_dir"].contains(&&*p.path);
+        let deciding: Vec<Problem> = self.problems.iter().filter(decides).cloned().collect();
+        refuse(&deciding)?;
+        Ok(self.config)
+    }
+}
+
+fn refuse(problems: &[Problem]) -> Result<(), Error> {
+    let lines: Vec<String> = problems.iter().map(Problem::to_string).collect();
+    match lines.as_slice() {
+        [] => Ok(()),
+        [one] => Err(Error::invalid(one.clone())),
+        many => {
+            let count = many.len();
+            Err(Error::invalid(format!("{count} settings are wrong:\n  {}", many.join("\n  "))))
+        }
+    }
+}
+
+/// Reads every source and asks every service about its section: the one way in, for the services
+/// that start as for `hearth check`.
+pub(super) fn find(options: &Options) -> Found {
     let env = environment();
-    let rows: Vec<Env> =
-        all_rows().into_iter().flat_map(|(_, rows)| rows.iter().copied()).collect();
+    let all = all_rows();
+    let rows: Vec<Env> = all.iter().flat_map(|(_, rows, _)| rows.iter().copied()).collect();
+    let ranges: Vec<Range> = all.iter().flat_map(|(_, _, held)| held.iter().copied()).collect();
     let data_dir = options.data_dir.clone().or_else(|| env.get("DATA_DIR").cloned());
     let file = match &options.config {
         Some(path) => path.clone(),
@@ -134,43 +208,59 @@ pub(super) fn load(options: &Options) -> Result<Config, Error> {
         file: Some(file),
         file_must_exist: options.config.is_some(),
         rows: &rows,
-        env: env.clone(),
+        ranges: &ranges,
+        env,
         flags: flags(options),
-    })?;
+    });
     let unused = LATER.iter().filter(|row| settings.has(row.path)).map(|row| row.name).collect();
     settings.drop_section("later");
-    settings.only(&["general", "store", "policy", "http", "mcp", "home", "demo"])?;
-    let general: General = settings.section("general")?;
-    let known = LEVELS.contains(&&*general.log_level) || general.log_level == "warning";
-    if !known {
-        return Err(Error::invalid(format!(
-            "general.log_level is '{}', but must be one of {}",
-            general.log_level,
-            LEVELS.join(", ")
-        )));
-    }
-    let config = Config {
-        store: settings.section("store")?,
-        policy: settings.section("policy")?,
-        http: settings.section("http")?,
-        mcp: settings.section("mcp")?,
-        home: settings.section("home")?,
-        demo: settings.section("demo")?,
+    settings.only(&["general", "http", "policy", "mcp", "home", "store", "demo"]);
+    let general: General = settings.section("general");
+    let mut config = Config {
+        store: settings.section("store"),
+        policy: settings.section("policy"),
+        http: settings.section("http"),
+        mcp: settings.section("mcp"),
+        home: settings.section("home"),
+        demo: settings.section("demo"),
         only: options.only.clone(),
         data_dir: data_folder(&general.data_dir),
         unused,
+        without_token: None,
+        places: BTreeMap::new(),
         general,
     };
-    if let Some(name) = config.only.iter().find(|name| !["home", "ha"].contains(&name.as_str())) {
-        return Err(Error::invalid(format!("--only: there is no service '{name}'; there is home")));
+    for faults in [
+        config.general.faults(),
+        config.http.faults(),
+        config.policy.faults(),
+        config.home.faults(),
+        config.store.faults(),
+    ] {
+        settings.blame(faults);
     }
-    Ok(config)
+    let mut problems = settings.problems().to_vec();
+    if let Some(name) = config.only.iter().find(|name| !["home", "ha"].contains(&name.as_str())) {
+        let text = format!("there is no service '{}'; there is home", name.escape_debug());
+        problems.push(Problem { path: "only".into(), place: "--only".into(), text });
+    }
+    let address = ["home.url", "home.socket_url"].into_iter().find(|path| settings.has(path));
+    config.without_token = address
+        .filter(|_| config.home.token.is_empty() && !settings.has("home.token"))
+        .map(|path| settings.place(path));
+    for path in ["http.host", "http.port", "general.data_dir"] {
+        config.places.insert(path, settings.place(path));
+    }
+    Found { config, problems }
 }
 
 /// Returns every setting, commented, with its default and its environment variables.
 pub(super) fn reference() -> String {
     let rows = all_rows();
-    let of = |name: &str| rows.iter().find(|(n, _)| *n == name).map_or(&[] as &[Env], |(_, r)| r);
+    let of = |name: &str| {
+        let found = rows.iter().find(|(section, ..)| *section == name);
+        found.map_or((&[] as &[Env], &[] as &[Range]), |(_, rows, ranges)| (rows, ranges))
+    };
     let parts = [
         "# Hearth's settings. The command line is over the environment, the environment over this\n\
          # file (hearth.toml in the data folder, or --config), this file over the defaults.\n\
@@ -191,16 +281,19 @@ pub(super) fn reference() -> String {
     parts.join("\n")
 }
 
-fn all_rows() -> Vec<(&'static str, &'static [Env])> {
-    vec![
-        ("general", ENV),
-        ("http", http::ENV),
-        ("policy", policy::ENV),
-        ("mcp", mcp::ENV),
-        ("home", home::ENV),
-        ("store", store::ENV),
-        ("demo", demo::ENV),
-        ("later", LATER),
+/// Name of each section, its environment variables and the ranges of its numbers.
+type Rows = (&'static str, &'static [Env], &'static [Range]);
+
+fn all_rows() -> [Rows; 8] {
+    [
+        ("general", ENV, &[]),
+        ("http", http::ENV, http::RANGES),
+        ("policy", policy::ENV, policy::RANGES),
+        ("mcp", mcp::ENV, mcp::RANGES),
+        ("home", home::ENV, home::RANGES),
+        ("store", store::ENV, store::RANGES),
+        ("demo", demo::ENV, demo::RANGES),
+        ("later", LATER, &[]),
     ]
 }
 
@@ -218,22 +311,27 @@ fn environment() -> BTreeMap<String, String> {
     all
 }
 
-fn flags(options: &Options) -> Vec<(String, Value)> {
+fn flags(options: &Options) -> Vec<(&'static str, &'static str, Value)> {
     let mut flags = Vec::new();
-    let mut add = |path: &str, value: Value| flags.push((path.to_owned(), value));
     if let Some(dir) = &options.data_dir {
-        add("general.data_dir", dir.as_str().into());
+        flags.push(("--data-dir", "general.data_dir", dir.as_str().into()));
     }
     if let Some(host) = &options.host {
-        add("http.host", host.as_str().into());
+        flags.push(("--host", "http.host", host.as_str().into()));
     }
     if let Some(port) = options.port {
-        add("http.port", Value::Integer(port.into()));
+        flags.push(("--port", "http.port", Value::Integer(port.into())));
     }
     if options.verbose {
-        add("general.log_level", "debug".into());
+        flags.push(("--verbose", "general.log_level", "debug".into()));
     }
     flags
+}
+
+/// Whether this is the folder that Hearth takes for a user who has set nothing at all.
+pub(super) fn is_usual_folder(folder: &Path) -> bool {
+    let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
+    home.is_some_and(|home| folder == Path::new(&home).join(".local/share/hearth"))
 }
 
 fn data_folder(given: &str) -> PathBuf {

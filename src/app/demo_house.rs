@@ -1,18 +1,22 @@
 //! What makes a start a demo: loopback, a data folder of its own, a readable token, a made-up house.
 
 use crate::app::cli::Options;
-use crate::app::config::Config;
+use crate::app::config::{Config, Found};
 use crate::config::Secret;
 use crate::demo;
 use crate::error::Error;
 use crate::home;
+use crate::store;
 use crate::tasks::Tasks;
 use std::fs::OpenOptions;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 
-/// Turns the configuration into the demo's: nothing real is reached, nothing real is touched.
-pub(super) fn settle(config: &mut Config, options: &Options) -> Result<(), Error> {
+/// Turns the configuration into the demo's: nothing real is reached, nothing real is touched, and
+/// what is wrong with the settings of a real house does not matter.
+pub(super) fn settle(found: Found, options: &Options) -> Result<Config, Error> {
+    let mut config = found.without(&["home", "store"]).whole()?;
     config.home = home::Config::default();
     config.store.redis_url = Secret::default();
     config.http.mdns = false;
@@ -20,9 +24,9 @@ pub(super) fn settle(config: &mut Config, options: &Options) -> Result<(), Error
         config.http.host = "127.0.0.1".into();
     }
     if config.policy.auth_token.is_empty() {
-        config.policy.auth_token = Secret::new(readable_token(config)?);
+        config.policy.auth_token = Secret::new(readable_token(&config.data_dir)?);
     }
-    Ok(())
+    Ok(config)
 }
 
 /// Starts the made-up house and points `home` at it.
@@ -34,12 +38,11 @@ pub(super) async fn start(config: &mut Config, tasks: &Tasks) -> Result<(), Erro
 }
 
 /// The token of the last demo, so that a client's configuration stays good.
-fn readable_token(config: &mut Config) -> Result<String, Error> {
-    let dir = config.data_dir.clone();
+fn readable_token(dir: &Path) -> Result<String, Error> {
     let bad = |e: std::io::Error| {
         Error::broken(format!("cannot keep the demo's token in {}", dir.display())).because(e)
     };
-    std::fs::create_dir_all(&dir).map_err(bad)?;
+    store::make_folder(dir)?;
     let mut file = OpenOptions::new()
         .create(true)
         .truncate(false)
@@ -47,7 +50,7 @@ fn readable_token(config: &mut Config) -> Result<String, Error> {
         .write(true)
         .mode(0o600)
         .open(dir.join("demo-token"))
-        .map_err(bad)?;
+        .map_err(|e| store::cannot_write(dir, e))?;
     let mut kept = String::new();
     file.read_to_string(&mut kept).map_err(bad)?;
     let kept = kept.trim();

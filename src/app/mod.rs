@@ -5,8 +5,9 @@ mod cli;
 mod client;
 mod config;
 mod demo_house;
-
+mod help;
 mod logs;
+mod place;
 mod start;
 mod stdio;
 mod welcome;
@@ -41,7 +42,8 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command, options: &cli::Options) -> Result<ExitCode, Error> {
     match command {
-        Command::Help => say(cli::HELP),
+        Command::Help { of } if of.is_empty() => say(&help::whole()),
+        Command::Help { of } => say(&help::of(&help::under(&of))),
         Command::Version => say(VERSION),
         Command::Serve { demo } => return start::run(options, demo),
         Command::Mcp { service, demo } => return stdio::run(options, service.as_deref(), demo),
@@ -49,16 +51,17 @@ fn run(command: Command, options: &cli::Options) -> Result<ExitCode, Error> {
         Command::Token(command) => client::token(options, &command)?,
         Command::Config => say(&config::reference()),
         Command::Check { find } => return check::run(options, find),
-        Command::McpConfig { form } => say(&welcome::client_json(&config::load(options)?, form)?),
+        Command::McpConfig { form } => say(&welcome::client_json(options, form)?),
         Command::AudioList => client::audio_list()?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Prints to standard output what the user asked to see.
-#[allow(clippy::print_stdout, reason = "the one place that prints; never used while MCP runs")]
 pub(crate) fn say(text: &str) {
-    println!("{}", text.trim_end());
+    use std::io::Write as _;
+    // Whoever reads may have seen enough: `hearth config | head`.
+    let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
 }
 
 /// Prints to standard error.

@@ -2,6 +2,7 @@
 
 use crate::app::cli::Options;
 use crate::app::config::{self, Config};
+use crate::app::place::Place;
 use crate::app::{demo_house, logs, say, welcome};
 use crate::error::Error;
 use crate::events::Events;
@@ -22,11 +23,12 @@ use std::time::Duration;
 
 /// `hearth serve` or `hearth demo`, until SIGTERM or SIGINT.
 pub(super) fn run(options: &Options, demo: bool) -> Result<ExitCode, Error> {
-    let mut config = config::load(options)?;
-    if demo {
-        demo_house::settle(&mut config, options)?;
-    }
+    let found = config::find(options);
+    let config = if demo { demo_house::settle(found, options)? } else { found.whole()? };
     let ring = logs::start(&config.general)?;
+    if let Some(place) = config.without_token.as_ref().filter(|_| !demo) {
+        log::warn!("{place} is set, but no token: set HASS_TOKEN (home.token) too");
+    }
     let runtime = runtime()?;
     runtime.block_on(async {
         let events = Events::new();
@@ -64,6 +66,9 @@ async fn run_until_signal(
         eprintln!("{}", welcome::demo(&url, config.policy.auth_token.reveal()));
     } else if let Some(token) = first_token {
         eprintln!("{}", welcome::first_token(&url, &token));
+    }
+    if !demo && config.runs("home") && !config.home.is_configured() {
+        eprintln!("{}", welcome::no_house(&url));
     }
     let name = signal.await;
     log::info!("{name}: ending");
@@ -156,13 +161,19 @@ async fn listen(
     let server = serve::Server::new(http, limits, policy.has_tokens(), tasks, counters)?;
     let guarded = parts.guard.protect(parts.router.clone());
     let bound = server.listen("http", &http.host, http.port, guarded).await?;
-    control::start(&config.data_dir, parts.router, policy, tasks, counters)?;
+    let place = Place::new(&bound);
+    let commands = parts.router.merge(place.routes());
+    control::start(&config.data_dir, commands, policy, tasks, counters)?;
     mcp::stdio::serve_socket(&parts.mcp, &config.data_dir.join(MCP_SOCKET)).await?;
     let wide = bound.iter().find(|a| !a.ip().to_canonical().is_loopback());
     if let Some(address) = wide.filter(|_| http.mdns) {
         let guard = parts.guard.clone();
         // Another Hearth may have the name already; then this one answers to the name it got.
-        let renamed = move |name: &str| guard.also_called(name);
+        place.called(&format!("{}.local", http.mdns_name));
+        let renamed = move |name: &str| {
+            guard.also_called(name);
+            place.called(name);
+        };
         if let Err(e) = mdns.announce(&http.mdns_name, address.port(), renamed) {
             log::warn!("this Hearth is not announced on the network: {e}");
         }

@@ -17,17 +17,15 @@ use std::time::Duration;
 
 /// Relays to the running daemon, or serves in-process when there is none (or for the demo).
 pub(super) fn run(options: &Options, service: Option<&str>, demo: bool) -> Result<ExitCode, Error> {
-    let mut config = config::load(options)?;
+    let found = config::find(options);
     let hello = Hello { service: service.map(str::to_owned), token: None };
     let runtime = small_runtime()?;
-    if !demo && relay(&runtime, &config, &hello)? {
+    if !demo && relay(&runtime, found.config(), &hello)? {
         // The reader of standard input may still hang in a read.
         runtime.shutdown_timeout(Duration::from_millis(100));
         return Ok(ExitCode::SUCCESS);
     }
-    if demo {
-        demo_house::settle(&mut config, options)?;
-    }
+    let mut config = if demo { demo_house::settle(found, options)? } else { found.whole()? };
     if config.general.log_level == "info" {
         // Clients show what comes on standard error as trouble.
         config.general.log_level = "warn".into();

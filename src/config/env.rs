@@ -40,12 +40,12 @@ impl Env {
     /// Turns the variable's text into a configuration value.
     ///
     /// # Errors
-    /// [`Kind::Invalid`](crate::error::Kind::Invalid), naming the variable and what it must be.
+    /// [`Kind::Invalid`](crate::error::Kind::Invalid), saying what it must be.
     pub fn parse(&self, text: &str) -> Result<Value, Error> {
         let text = text.trim();
         let bad = |must: String| {
             let shown = if self.form == Form::Secret { "…" } else { text };
-            Error::invalid(format!("{} is '{shown}', but must be {must}", self.name))
+            Error::invalid(format!("'{shown}' must be {must}"))
         };
         match self.form {
             Form::Text | Form::Secret => Ok(Value::String(text.to_owned())),
@@ -95,8 +95,8 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_value_is_named_and_a_secret_is_not_shown() {
+    fn a_bad_value_is_shown_with_what_it_must_be() {
         let e = Env::new("PORT", "http.port", Form::Number(0, 65535)).parse("http").unwrap_err();
-        assert_eq!(e.to_string(), "PORT is 'http', but must be a whole number from 0 to 65535");
+        assert_eq!(e.to_string(), "'http' must be a whole number from 0 to 65535");
     }
 }

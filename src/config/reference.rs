@@ -1,13 +1,16 @@
 //! Prints the commented default configuration from the types themselves.
 
-use crate::config::{Env, JsonSchema};
+use crate::config::{Env, JsonSchema, Range};
 use serde::Serialize;
 use serde_json::Value;
 use std::fmt::Write as _;
 
 /// Returns the section `[name]` with every field commented out at its default, the field's doc
-/// comment above it and the environment variables that set it.
-pub fn reference<T: JsonSchema + Serialize + Default>(name: &str, rows: &[Env]) -> String {
+/// comment above it, the environment variables that set it and its range.
+pub fn reference<T: JsonSchema + Serialize + Default>(
+    name: &str,
+    (rows, ranges): (&[Env], &[Range]),
+) -> String {
     let schema = schemars::schema_for!(T);
     let defaults = serde_json::to_value(T::default()).unwrap_or(Value::Null);
     let mut out = String::new();
@@ -25,6 +28,9 @@ pub fn reference<T: JsonSchema + Serialize + Default>(name: &str, rows: &[Env]) 
         let names: Vec<&str> = rows.iter().filter(|r| r.path == path).map(|r| r.name).collect();
         if !names.is_empty() {
             let _ = writeln!(out, "# Environment: {}", names.join(", "));
+        }
+        if let Some(range) = ranges.iter().find(|range| range.path == path) {
+            let _ = writeln!(out, "# From {} to {}.", range.low, range.high);
         }
         let value = defaults.get(field).unwrap_or(&Value::Null);
         match toml_value(value) {
@@ -74,9 +80,10 @@ mod tests {
 
     #[test]
     fn the_reference_comes_from_the_doc_comments() {
-        let text = reference::<House>("house", &[Env::new("HOUSE_URL", "house.url", Form::Text)]);
+        let rows = [Env::new("HOUSE_URL", "house.url", Form::Text)];
+        let text = reference::<House>("house", (&rows, &[Range::new("house.rooms", 1, 9)]));
         let want = "# A small house.\n[house]\n\n# Where it is.\n# Two lines.\n\
-                    # Environment: HOUSE_URL\n#url = \"http://x\"\n\n# How many rooms.\n#rooms =\n";
+                    # Environment: HOUSE_URL\n#url = \"http://x\"\n\n# How many rooms.\n# From 1 to 9.\n#rooms =\n";
         assert_eq!(text, want);
     }
 }

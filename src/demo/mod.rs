@@ -24,7 +24,7 @@ mod template;
 mod time;
 mod wire;
 
-use crate::config::{Env, Form, JsonSchema, Secret};
+use crate::config::{Env, Form, JsonSchema, Range, Secret};
 use crate::error::Error;
 use crate::tasks::{Tasks, Whose};
 use serde::{Deserialize, Serialize};
@@ -48,6 +48,9 @@ impl Default for Config {
 
 /// Environment variables of the demo house.
 pub const ENV: &[Env] = &[Env::new("HEARTH_DEMO_EXTRA", "demo.extra", Form::Number(0, 20_000))];
+
+/// The numbers that make sense.
+pub const RANGES: &[Range] = &[Range::new("demo.extra", 0, 20_000)];
 
 /// A running demo house: what one needs to connect to it as to a Home Assistant.
 #[derive(Clone, Debug)]

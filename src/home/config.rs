@@ -1,6 +1,6 @@
 //! What a home owner can set about the houses.
 
-use crate::config::{Env, Form, JsonSchema, Secret};
+use crate::config::{Env, Fault, Form, JsonSchema, Range, Secret};
 use crate::error::Error;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +9,16 @@ pub const ENV: &[Env] = &[
     Env::new("HASS_HOST", "home.url", Form::Text),
     Env::new("HASS_SOCKET_URL", "home.socket_url", Form::Text),
     Env::new("HASS_TOKEN", "home.token", Form::Secret),
+];
+
+/// The numbers that make sense.
+pub const RANGES: &[Range] = &[
+    Range::new("home.timeout_seconds", 1, 3_600),
+    Range::new("home.ping_seconds", 1, 3_600),
+    Range::new("home.retry_seconds", 1, 86_400),
+    Range::new("home.refused_seconds", 1, 86_400),
+    Range::new("home.most_entities", 1, 1_000_000),
+    Range::new("home.most_message_bytes", 64 << 10, 1 << 30),
 ];
 
 /// At most so many houses, the first one included.
@@ -116,37 +126,47 @@ impl Config {
     /// # Errors
     /// Invalid: names the setting and what it must be.
     pub(crate) fn places(&self) -> Result<Vec<Place>, Error> {
+        let (places, faults) = self.read();
+        Fault::refuse(faults)?;
+        Ok(places)
+    }
+
+    /// Returns what would be refused at the start, all of it.
+    pub fn faults(&self) -> Vec<Fault> {
+        self.read().1
+    }
+
+    fn read(&self) -> (Vec<Place>, Vec<Fault>) {
         let first = match self.socket_url.trim() {
-            "" => Address::of_house(&self.url).map_err(|e| e.at("home.url (HASS_HOST)"))?,
-            url => {
-                Address::of_socket(url).map_err(|e| e.at("home.socket_url (HASS_SOCKET_URL)"))?
-            }
+            "" => ("home.url".to_owned(), Address::of_house(&self.url)),
+            url => ("home.socket_url".to_owned(), Address::of_socket(url)),
         };
-        let token = self.token.clone();
-        let mut all = vec![Place { name: self.name.clone(), address: first, token }];
-        for house in &self.houses {
-            let address = Address::of_house(&house.url)
-                .map_err(|e| e.at(format!("home.houses '{}': url", house.name)))?;
-            let token = house.token.clone();
-            all.push(Place { name: house.name.clone(), address, token });
+        let mut asked = vec![("home.name".to_owned(), &self.name, first, &self.token)];
+        for (n, house) in self.houses.iter().enumerate() {
+            let address = (format!("home.houses.{n}.url"), Address::of_house(&house.url));
+            asked.push((format!("home.houses.{n}.name"), &house.name, address, &house.token));
         }
-        for (at, place) in all.iter().enumerate() {
-            let name = &place.name;
-            let good =
-                |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
+        let (mut places, mut faults): (Vec<Place>, Vec<Fault>) = Default::default();
+        let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
+        for (path, name, (url_path, address), token) in asked {
             if name.is_empty() || name.len() > 32 || !name.chars().all(good) {
-                return Err(Error::invalid(format!(
-                    "home: the name '{name}' of a house must be 1 to 32 of a-z, 0-9, _ and -"
-                )));
+                let shown = name.chars().take(100).collect::<String>();
+                let must = "must be 1 to 32 of a-z, 0-9, _ and -";
+                faults.push(Fault::new(path, format!("'{}' {must}", shown.escape_debug())));
+            } else if places.iter().any(|other| other.name == *name) {
+                faults.push(Fault::new(path, format!("two houses are named '{name}'")));
             }
-            if all.iter().take(at).any(|other| other.name == *name) {
-                return Err(Error::invalid(format!("home: two houses are named '{name}'")));
+            match address {
+                Ok(address) => {
+                    places.push(Place { name: name.clone(), address, token: token.clone() });
+                }
+                Err(e) => faults.push(Fault::new(url_path, e.to_string())),
             }
         }
-        if all.len() > MOST_HOUSES {
-            return Err(Error::invalid(format!("home.houses: at most {MOST_HOUSES} in all")));
+        if self.houses.len() >= MOST_HOUSES {
+            faults.push(Fault::new("home.houses", format!("at most {MOST_HOUSES} houses in all")));
         }
-        Ok(all)
+        (places, faults)
     }
 }
 

@@ -207,6 +207,11 @@ impl House {
         }
     }
 
+    /// Hangs up because Hearth ends: nothing is wrong, so nothing is said.
+    pub(crate) fn leave(&self) {
+        self.link.close("Hearth is ending");
+    }
+
     /// Notes that Home Assistant is there and not ready.
     pub(crate) fn starting(&self) {
         self.status.set(State::Degraded("Home Assistant is starting".into()));

@@ -25,7 +25,7 @@ mod tools;
 mod view;
 mod watch;
 
-pub use config::{Config, ENV, HouseConfig};
+pub use config::{Config, ENV, HouseConfig, RANGES};
 pub use feed::dial::{Reach, Resolve};
 pub use prompts::prompts;
 pub use resources::resources;

@@ -1,6 +1,8 @@
 //! The section `[http]`.
 
-use crate::config::{Env, Form, JsonSchema};
+use crate::config::{Env, Fault, Form, JsonSchema, Range};
+use crate::http::guard::{self, Net};
+use crate::http::{mdns, tls};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -16,6 +18,23 @@ pub const ENV: &[Env] = &[
     Env::new("MDNS", "http.mdns", Form::Flag),
     Env::new("MDNS_NAME", "http.mdns_name", Form::Text),
     Env::new("CA_FILE", "http.ca_file", Form::Text),
+];
+
+/// The numbers that make sense.
+pub const RANGES: &[Range] = &[
+    Range::new("http.connections", 1, 65_536),
+    Range::new("http.connections_per_address", 1, 65_536),
+    Range::new("http.head_seconds", 1, 3_600),
+    Range::new("http.idle_seconds", 1, 86_400),
+    Range::new("http.body_seconds", 1, 86_400),
+    Range::new("http.write_seconds", 1, 86_400),
+    Range::new("http.body_bytes", 1 << 10, 1 << 28),
+    Range::new("http.address_per_second", 1, 1_000_000),
+    Range::new("http.address_burst", 1, 1_000_000),
+    Range::new("http.token_per_second", 1, 1_000_000),
+    Range::new("http.token_burst", 1, 1_000_000),
+    Range::new("http.wrong_tokens", 1, 1_000),
+    Range::new("http.wrong_token_seconds", 1, 86_400),
 ];
 
 /// Where Hearth listens, whom it answers, and how much anyone may ask of it.
@@ -101,5 +120,22 @@ impl Default for Config {
             mdns_name: "hearth".into(),
             ca_file: None,
         }
+    }
+}
+
+impl Config {
+    /// Returns what would be refused at the start, all of it. `host` is tried by listening.
+    pub fn faults(&self) -> Vec<Fault> {
+        let mut faults = guard::faults_of_names(self);
+        faults.extend(Net::faults(&self.trusted_proxies));
+        if self.mdns
+            && let Err(e) = mdns::check_name(&self.mdns_name)
+        {
+            faults.push(Fault::new("http.mdns_name", e.to_string()));
+        }
+        if let Some(Err(e)) = self.ca_file.as_deref().map(tls::check) {
+            faults.push(Fault::new("http.ca_file", e.to_string()));
+        }
+        faults
     }
 }

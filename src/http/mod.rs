@@ -29,5 +29,5 @@ pub use axum::response::{Html, IntoResponse, Redirect, Response};
 pub use axum::routing::{
     MethodRouter, any, any_service, delete, get, get_service, patch, post, post_service, put,
 };
-pub use config::{Config, ENV};
+pub use config::{Config, ENV, RANGES};
 pub use counters::{Counters, Reason};

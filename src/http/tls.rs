@@ -24,7 +24,7 @@ pub fn client(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, Error> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(path) = ca_file {
-        add_file(&mut roots, path)?;
+        add_file(&mut roots, path).map_err(|e| e.at("http.ca_file"))?;
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
@@ -35,8 +35,16 @@ pub fn client(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, Error> {
     Ok(Arc::new(config))
 }
 
+/// Says whether a file of certificates can be used.
+///
+/// # Errors
+/// Invalid when the file cannot be read or holds no certificate.
+pub(crate) fn check(ca_file: &Path) -> Result<(), Error> {
+    add_file(&mut RootCertStore::empty(), ca_file)
+}
+
 fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), Error> {
-    let bad = |what: &str| Error::invalid(format!("http.ca_file: {} {what}", path.display()));
+    let bad = |what: &str| Error::invalid(format!("{} {what}", path.display()));
     let meta = std::fs::metadata(path).map_err(|e| bad("cannot be read").because(e))?;
     if meta.len() > CA_FILE_MAX {
         return Err(bad("is larger than 1 MiB"));

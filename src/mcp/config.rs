@@ -1,10 +1,21 @@
 //! The settings of section `[mcp]`.
 
-use crate::config::{Env, JsonSchema};
+use crate::config::{Env, JsonSchema, Range};
 use serde::{Deserialize, Serialize};
 
 /// Environment variables of section `[mcp]`: none.
 pub const ENV: &[Env] = &[];
+
+/// The numbers that make sense.
+pub const RANGES: &[Range] = &[
+    Range::new("mcp.sessions", 1, 10_000),
+    Range::new("mcp.session_minutes", 1, 525_600),
+    Range::new("mcp.calls", 1, 10_000),
+    Range::new("mcp.call_seconds", 1, 86_400),
+    Range::new("mcp.answer_bytes", 1 << 10, 1 << 28),
+    Range::new("mcp.message_bytes", 1 << 10, 1 << 28),
+    Range::new("mcp.local_clients", 1, 10_000),
+];
 
 /// How assistants are served.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -34,7 +34,7 @@ mod wire;
 
 pub use answer::{Ability, Answer, Answers, Ask, Block, Questions};
 pub use client::Client;
-pub use config::{Config, ENV};
+pub use config::{Config, ENV, RANGES};
 pub use handle::{About, Mcp};
 pub use page::{Page, page};
 pub use profile::{MOST_BYTES, MOST_TOOLS, Profile};

@@ -19,7 +19,7 @@ pub use grant::{EntityFacts, EntityScope, Grant, Level};
 pub use token::{NewToken, TokenInfo};
 pub use underway::Underway;
 
-use crate::config::{Env, Form, JsonSchema, Secret};
+use crate::config::{Env, Fault, Form, JsonSchema, Range, Secret};
 use crate::error::Error;
 use crate::events::{self, Events};
 use crate::store::Store;
@@ -32,6 +32,12 @@ use tokio::sync::watch;
 
 /// Environment variables of section `[policy]`.
 pub const ENV: &[Env] = &[Env::new("AUTH_TOKEN", "policy.auth_token", Form::Secret)];
+
+/// The numbers that make sense.
+pub const RANGES: &[Range] = &[
+    Range::new("policy.confirm_seconds", 1, 86_400),
+    Range::new("policy.audit_bytes", 4 << 10, 1 << 30),
+];
 
 /// Who may do what.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -68,6 +74,13 @@ impl Default for Config {
             confirm_seconds: 120,
             audit_bytes: 4 << 20,
         }
+    }
+}
+
+impl Config {
+    /// Returns what would be refused at the start, all of it.
+    pub fn faults(&self) -> Vec<Fault> {
+        token::faults(self)
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! A generated token has 192 random bits, so a fast hash is enough: nobody can try them all.
 
+use crate::config::Fault;
 use crate::error::Error;
 use crate::policy::{Config, Grant, hex, now, random_hex, sha256};
 use crate::store::Store;
@@ -48,6 +49,12 @@ pub(super) struct Known {
     created: f64,
 }
 
+impl Known {
+    fn is_configured(&self) -> bool {
+        &*self.name == CONFIGURED
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct Record {
     hash: String,
@@ -59,17 +66,25 @@ pub(super) struct Tokens {
     known: RwLock<Vec<Known>>,
 }
 
+/// Returns what is wrong with the configured token.
+pub(super) fn faults(config: &Config) -> Vec<Fault> {
+    let secret = config.auth_token.reveal();
+    if secret.is_empty() || secret.len() >= SHORTEST {
+        return Vec::new();
+    }
+    let text = format!(
+        "it is shorter than {SHORTEST} characters; use a long random one, for example from \
+         'openssl rand -hex 24'"
+    );
+    vec![Fault::new("policy.auth_token", text)]
+}
+
 impl Tokens {
     pub(super) async fn read(config: &Config, store: &Store) -> Result<Tokens, Error> {
         let mut known = Vec::new();
         let secret = config.auth_token.reveal();
         if !secret.is_empty() {
-            if secret.len() < SHORTEST {
-                return Err(Error::invalid(format!(
-                    "AUTH_TOKEN (policy.auth_token) is shorter than {SHORTEST} characters; \
-                     use a long random one, for example from 'openssl rand -hex 24'"
-                )));
-            }
+            Fault::refuse(faults(config))?;
             let (name, grant) = (CONFIGURED.into(), Grant::admin());
             let hash = sha256(secret);
             known.push(Known { id: id_of(&hash), name, grant, hash, created: 0.0 });
@@ -109,7 +124,7 @@ impl Tokens {
             name: token.name.to_string(),
             grant: token.grant.clone(),
             created: token.created,
-            configured: &*token.name == CONFIGURED,
+            configured: token.is_configured(),
         };
         self.lock().iter().map(info).collect()
     }
@@ -149,9 +164,11 @@ impl Tokens {
     }
 
     pub(super) async fn revoke(&self, store: &Store, name: &str) -> Result<(), Error> {
-        if name == CONFIGURED {
+        // Nobody can make a token of that name, so without a configured one there is none.
+        if self.lock().iter().any(|token| token.is_configured() && *token.name == *name) {
             return Err(Error::refused(
-                "this token comes from the configuration; remove AUTH_TOKEN (policy.auth_token) there",
+                "this token comes from the configuration; remove AUTH_TOKEN (policy.auth_token) \
+                 there and start Hearth again (the demo's is in the file demo-token)",
             ));
         }
         if !store.delete(TABLE, name).await? {

@@ -1,10 +1,14 @@
 //! Settings of the store: where it keeps things, and how much.
 
-use crate::config::{Env, Form, JsonSchema, Secret};
+use crate::config::{Env, Fault, Form, JsonSchema, Range, Secret};
+use crate::store::redis;
 use serde::{Deserialize, Serialize};
 
 /// Environment variables of the store.
 pub const ENV: &[Env] = &[Env::new("REDIS_URL", "store.redis_url", Form::Secret)];
+
+/// The numbers that make sense.
+pub const RANGES: &[Range] = &[Range::new("store.max_mb", 1, 1 << 20)];
 
 /// Section `[store]`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -24,5 +28,12 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Config {
         Config { redis_url: Secret::default(), redis_prefix: "hearth".into(), max_mb: 512 }
+    }
+}
+
+impl Config {
+    /// Returns what would be refused at the start, all of it.
+    pub fn faults(&self) -> Vec<Fault> {
+        if self.redis_url.is_empty() { Vec::new() } else { redis::faults(self) }
     }
 }

@@ -42,7 +42,7 @@ pub use change::{
     BATCH_BYTES, BATCH_MAX, Bounds, Counts, KEY_MAX, NAME_MAX, Op, PAGE_BYTES, PAGE_MAX, TTL_MAX,
     VALUE_MAX,
 };
-pub use config::{Config, ENV};
+pub use config::{Config, ENV, RANGES};
 pub use outbox::Outbox;
 
 use crate::error::Error;
@@ -54,6 +54,27 @@ use std::time::Duration;
 
 /// How often entries whose life has ended are removed.
 const SWEEP: Duration = Duration::from_secs(300);
+
+/// Makes the data folder if it is missing, readable by its owner only.
+///
+/// # Errors
+/// Broken, with what to do, when it cannot be made.
+pub fn make_folder(data_dir: &Path) -> Result<(), Error> {
+    embedded::files::make_dir(data_dir)
+}
+
+/// Says whether the data folder can be written, or made when it is missing; changes nothing.
+///
+/// # Errors
+/// Broken, with what to do, when it cannot.
+pub fn check_folder(data_dir: &Path) -> Result<(), Error> {
+    embedded::files::check_dir(data_dir)
+}
+
+/// Returns the error for a data folder that cannot be written, with what to do about it.
+pub fn cannot_write(data_dir: &Path, e: std::io::Error) -> Error {
+    embedded::files::cannot_write(data_dir, e)
+}
 
 /// A handle to the store. Cloning it is cheap.
 #[derive(Clone)]

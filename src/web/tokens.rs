@@ -51,6 +51,7 @@ pub(super) async fn make(
     let caller = required(caller)?;
     policy.check(&caller, SERVICE, Level::Admin)?;
     let wanted = Wanted::deserialize(&Value::Object(asked)).map_err(unfit)?;
+    known(&web, &wanted.grant.services)?;
     let made = policy.new_token(&wanted.name, wanted.grant).await?;
     policy.record(&caller, "token new", &made.name, Outcome::Allowed, None);
     Ok(Json(json!(made)).into_response())
@@ -69,4 +70,17 @@ pub(super) async fn revoke(
     policy.revoke_token(&named.name).await?;
     policy.record(&caller, "token revoke", &named.name, Outcome::Allowed, None);
     Ok(Json(json!({})).into_response())
+}
+
+/// A token for a service that is none would open nothing, and nobody would see why.
+fn known(web: &Web, services: &[String]) -> Result<(), Error> {
+    let all: Vec<&str> = web.parts.pages.iter().map(|page| page.name).chain([SERVICE]).collect();
+    match services.iter().find(|name| !all.contains(&name.as_str())) {
+        None => Ok(()),
+        Some(name) => Err(Error::invalid(format!(
+            "there is no service '{}'; there are {}",
+            name.chars().take(40).collect::<String>().escape_debug(),
+            all.join(", ")
+        ))),
+    }
 }

@@ -39,7 +39,7 @@ pub(crate) async fn run(
         let began = Instant::now();
         let end = tokio::select! {
             () = stop.cancelled() => {
-                house.lost("Hearth is ending");
+                house.leave();
                 return Ok(());
             }
             end = once(&house, &reach) => end,

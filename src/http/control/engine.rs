@@ -15,12 +15,14 @@ use http_body_util::BodyExt;
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tiny_http::{Request, Server};
 use tower::ServiceExt;
 
 struct Engine {
     server: Server,
+    path: PathBuf,
     pass: String,
     router: Router,
     policy: Policy,
@@ -29,6 +31,7 @@ struct Engine {
 
 pub(super) fn start(
     listener: UnixListener,
+    path: PathBuf,
     pass: String,
     router: Router,
     policy: &Policy,
@@ -37,7 +40,7 @@ pub(super) fn start(
     let server = Server::from_listener(listener, None)
         .map_err(|e| Error::broken(format!("cannot open the control socket: {e}")))?;
     let (policy, own) = (policy.clone(), tasks.clone());
-    let engine = Arc::new(Engine { server, pass, router, policy, tasks: own });
+    let engine = Arc::new(Engine { server, path, pass, router, policy, tasks: own });
     tasks.thread("control-engine", move |stop| {
         let waker = engine.clone();
         let stopped = stop.clone();
@@ -52,6 +55,7 @@ pub(super) fn start(
             let engine = engine.clone();
             engine.tasks.clone().job(async move { engine.answer(request).await });
         }
+        let _ = std::fs::remove_file(&engine.path);
         Ok(())
     })
 }

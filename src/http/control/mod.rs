@@ -45,7 +45,7 @@ pub fn start(
     }
     let engine_path = folder.join(ENGINE);
     let pass = pass()?;
-    engine::start(bind(&engine_path)?, pass.clone(), router, policy, tasks)?;
+    engine::start(bind(&engine_path)?, engine_path.clone(), pass.clone(), router, policy, tasks)?;
     let listener = bind(&path)?;
     gate::start(listener, path.clone(), engine_path, pass, tasks, counters)?;
     Ok(path)

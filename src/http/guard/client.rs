@@ -1,5 +1,6 @@
 //! Where a request really comes from, with trusted proxies looked through.
 
+use crate::config::Fault;
 use crate::error::Error;
 use axum::http::{HeaderMap, HeaderName};
 use std::net::{IpAddr, SocketAddr};
@@ -68,15 +69,19 @@ impl Net {
     /// # Errors
     /// Invalid, naming the entry.
     pub fn read_all(list: &[String]) -> Result<Vec<Net>, Error> {
-        let read = |text: &String| {
-            Net::read(text).ok_or_else(|| {
-                Error::invalid(format!(
-                    "http.trusted_proxies: '{text}' is no address (192.168.1.2) or network \
-                     (172.16.0.0/12)"
-                ))
-            })
+        Fault::refuse(Net::faults(list))?;
+        Ok(list.iter().filter_map(|text| Net::read(text)).collect())
+    }
+
+    /// Returns what is wrong in a list of the configuration.
+    pub(crate) fn faults(list: &[String]) -> Vec<Fault> {
+        let wrong = list.iter().filter(|text| Net::read(text).is_none());
+        let fault = |text: &String| {
+            let shown = text.escape_debug();
+            let what = format!("'{shown}' is no address (192.168.1.2) or network (172.16.0.0/12)");
+            Fault::new("http.trusted_proxies", what)
         };
-        list.iter().map(read).collect()
+        wrong.map(fault).collect()
     }
 
     fn read(text: &str) -> Option<Net> {

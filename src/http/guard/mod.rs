@@ -13,6 +13,7 @@ mod wrong;
 
 pub use client::{Client, Net};
 pub use cookie::{COOKIE, clear_cookie, session_cookie, set_cookie};
+pub(crate) use name::faults as faults_of_names;
 pub use public::{PUBLIC, Public};
 
 use crate::error::Error;

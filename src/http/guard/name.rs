@@ -4,6 +4,7 @@
 //! for that page's own server. Only a name can be made to do that, never an address, and only names
 //! we know are answered.
 
+use crate::config::Fault;
 use crate::error::Error;
 use crate::http::Config;
 use axum::extract::Request;
@@ -67,21 +68,10 @@ impl Names {
         if config.mdns {
             names.push(format!("{}.local", config.mdns_name.to_ascii_lowercase()));
         }
-        for name in &config.hosts {
-            let host = Host::read(name).ok_or_else(|| {
-                Error::invalid(format!("http.hosts: '{name}' is no host name (panel.example)"))
-            })?;
-            names.push(host.name);
-        }
-        let mut origins = Vec::new();
-        for origin in config.origins.iter().filter(|o| *o != "*") {
-            let origin = origin.trim_end_matches('/').to_ascii_lowercase();
-            if read_origin(&origin).is_none() {
-                let must = "an origin such as https://panel.example";
-                return Err(Error::invalid(format!("http.origins: '{origin}' must be {must}")));
-            }
-            origins.push(origin);
-        }
+        Fault::refuse(faults(config))?;
+        names.extend(config.hosts.iter().filter_map(|name| Host::read(name)).map(|h| h.name));
+        let listed = config.origins.iter().filter(|o| *o != "*");
+        let origins = listed.map(|origin| plain_origin(origin)).collect();
         let any_origin = config.origins.iter().any(|o| o == "*");
         Ok(Names { names: RwLock::new(names), origins, any_origin })
     }
@@ -176,6 +166,25 @@ impl Host {
     fn is_address(&self) -> bool {
         self.name.starts_with('[') || self.name.parse::<Ipv4Addr>().is_ok()
     }
+}
+
+/// Returns what is wrong with the names and origins of the configuration.
+pub(crate) fn faults(config: &Config) -> Vec<Fault> {
+    let shown = |text: &str| text.chars().take(100).collect::<String>().escape_debug().to_string();
+    let hosts = config.hosts.iter().filter(|name| Host::read(name).is_none()).map(|name| {
+        let text = format!("'{}' is no host name; write one like panel.example", shown(name));
+        Fault::new("http.hosts", text)
+    });
+    let good = |origin: &str| origin == "*" || read_origin(&plain_origin(origin)).is_some();
+    let origins = config.origins.iter().filter(|origin| !good(origin)).map(|origin| {
+        let must = "must be an origin such as https://panel.example";
+        Fault::new("http.origins", format!("'{}' {must}", shown(origin)))
+    });
+    hosts.chain(origins).collect()
+}
+
+fn plain_origin(origin: &str) -> String {
+    origin.trim_end_matches('/').to_ascii_lowercase()
 }
 
 /// Reads `scheme://host:port` into the scheme's own port and the host.

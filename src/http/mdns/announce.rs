@@ -13,6 +13,22 @@ const AGAIN: Duration = Duration::from_secs(60);
 /// What Hearth is announced as.
 const OURS: &str = "_http._tcp.local.";
 
+/// Says whether a name can be announced.
+///
+/// # Errors
+/// Invalid for a name that cannot stand in an address.
+pub(crate) fn check_name(name: &str) -> Result<(), Error> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+    if name.is_empty() || name.len() > 63 || !name.bytes().all(plain) {
+        let shown = name.chars().take(100).collect::<String>();
+        return Err(Error::invalid(format!(
+            "'{}' must be 1 to 63 letters, digits and '-', without '.local'",
+            shown.escape_debug()
+        )));
+    }
+    Ok(())
+}
+
 impl Mdns {
     /// Announces `<name>.local` and the page at `port` until shutdown. When the name is taken,
     /// another is chosen and `renamed` is called with it, for example `hearth-2.local`.
@@ -23,12 +39,7 @@ impl Mdns {
     where
         R: Fn(&str) + Send + Sync + 'static,
     {
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
-        if name.is_empty() || name.len() > 63 || !name.bytes().all(plain) {
-            return Err(Error::invalid(format!(
-                "http.mdns_name is '{name}', but must be up to 63 letters, digits and '-'"
-            )));
-        }
+        check_name(name).map_err(|e| e.at("http.mdns_name"))?;
         let (mdns, name, renamed) = (self.clone(), name.to_ascii_lowercase(), Arc::new(renamed));
         self.shared.tasks.spawn("mdns", move |stop| {
             let (mdns, name, renamed) = (mdns.clone(), name.clone(), renamed.clone());
@@ -109,6 +120,6 @@ mod tests {
     async fn a_name_that_cannot_be_announced_is_said() {
         let mdns = Mdns::new(&Tasks::new(crate::events::Events::new()));
         let e = mdns.announce("my home", 1, |_| {}).unwrap_err();
-        assert!(e.to_string().contains("http.mdns_name is 'my home'"), "{e}");
+        assert!(e.to_string().contains("http.mdns_name: 'my home' must be"), "{e}");
     }
 }

@@ -6,6 +6,8 @@
 
 mod announce;
 
+pub(crate) use announce::check_name;
+
 use crate::error::Error;
 use crate::tasks::Tasks;
 use mdns_sd::{HostnameResolutionEvent, IfKind, ServiceDaemon, ServiceEvent};

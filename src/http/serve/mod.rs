@@ -96,6 +96,14 @@ impl Limits {
     }
 }
 
+/// Says whether `host` and `port` can be listened on, by doing so for a moment.
+///
+/// # Errors
+/// As [`Server::listen`].
+pub async fn try_address(host: &str, port: u16) -> Result<(), Error> {
+    bind::bind(host, port).await.map(drop)
+}
+
 /// Opens listeners that share their limits. Cloning it is cheap.
 #[derive(Clone)]
 pub struct Server {

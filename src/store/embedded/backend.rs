@@ -2,7 +2,9 @@
 //! nothing is written to it, so that a damaged one stays as it was found.
 //!
 //! During the rehearsal writes are kept in a list and laid over what is read. [`Stage::perform`]
-//! plays them to the file, with the same flushes between them, and from then on writes go through.
+//! plays them to the file, with the flushes between them that matter, and from then on writes go
+//! through. A flush is most of the time that a start takes: redb asks for four to open a file and
+//! for eight to make one.
 
 use redb::StorageBackend;
 use std::fs::File;
@@ -58,16 +60,31 @@ impl Stage {
     pub(super) fn perform(&self) -> io::Result<()> {
         let mut rehearsal = self.rehearsal();
         let Some(played) = rehearsal.as_ref() else { return Ok(()) };
-        for act in &played.acts {
-            match act {
-                Act::Write(at, data) => self.file.write_all_at(data, *at)?,
-                Act::Length(length) => self.file.set_len(*length)?,
-                Act::Flush => self.file.sync_data()?,
-            }
+        for act in needed(&played.acts) {
+            self.play(act)?;
         }
         *rehearsal = None;
         self.live.store(true, Ordering::Release);
         Ok(())
+    }
+
+    /// The same for a file that nobody opens before it gets its real name: no crash can leave it
+    /// half written under that name, so one flush at the end is enough.
+    pub(super) fn perform_unseen(&self) -> io::Result<()> {
+        let rehearsal = self.rehearsal();
+        let acts = rehearsal.iter().flat_map(|played| &played.acts);
+        for act in acts.filter(|act| !matches!(act, Act::Flush)) {
+            self.play(act)?;
+        }
+        self.file.sync_data()
+    }
+
+    fn play(&self, act: &Act) -> io::Result<()> {
+        match act {
+            Act::Write(at, data) => self.file.write_all_at(data, *at),
+            Act::Length(length) => self.file.set_len(*length),
+            Act::Flush => self.file.sync_data(),
+        }
     }
 
     fn rehearsal(&self) -> MutexGuard<'_, Option<Rehearsal>> {
@@ -150,6 +167,26 @@ impl StorageBackend for Stage {
     }
 }
 
+/// Leaves out what leads to no other state after a crash: a flush right behind a flush, and a write
+/// between two flushes when the next one writes the same place again. Opening writes the header
+/// three times; two of them remain. The first flush always does: a process that was killed may have
+/// left what is not on the disk yet.
+fn needed(acts: &[Act]) -> Vec<&Act> {
+    let mut kept: Vec<&Act> = Vec::new();
+    for act in acts {
+        match (act, kept.as_slice()) {
+            (Act::Flush, [.., Act::Flush]) => continue,
+            (
+                Act::Write(at, data),
+                [before @ .., Act::Flush, Act::Write(earlier, old), Act::Flush],
+            ) if (at, data.len()) == (earlier, old.len()) => kept.truncate(before.len() + 1),
+            _ => {}
+        }
+        kept.push(act);
+    }
+    kept
+}
+
 /// Copies the part of `data` (which lies at `at`) that falls into `out` (which lies at `offset`).
 fn overlay(out: &mut [u8], offset: u64, data: &[u8], at: u64) {
     let from = at.max(offset);
@@ -203,5 +240,36 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), rehearsed);
         stage.write(0, b"-").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"-bcdXYZ");
+    }
+
+    #[test]
+    fn only_flushes_that_matter_are_played() {
+        let check = |asked: &str, want: &str| {
+            let acts: Vec<Act> = asked
+                .chars()
+                .map(|c| match c {
+                    'f' => Act::Flush,
+                    'l' => Act::Length(9),
+                    c => Act::Write(u64::from(u32::from(c)), vec![0; 2]),
+                })
+                .collect();
+            let kept: String = needed(&acts)
+                .into_iter()
+                .map(|act| match act {
+                    Act::Flush => 'f',
+                    Act::Length(_) => 'l',
+                    Act::Write(at, _) => char::from_u32(*at as u32).unwrap(),
+                })
+                .collect();
+            assert_eq!(kept, want, "{asked}");
+        };
+        check("hffhfhf", "hfhf");
+        check("fhfhf", "fhf");
+        check("afhfhf", "afhf");
+        // Here the second header may only follow when what came with the first is on the disk.
+        check("ahfhf", "ahfhf");
+        check("lfhfhf", "lfhf");
+        check("afbfhf", "afbfhf");
+        check("hfafhf", "hfafhf");
     }
 }

@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::store::embedded::backend::Stage;
 use crate::store::embedded::{CACHE, TABLE};
 use crate::store::records::{FORMAT, FORMAT_KEY};
+use nix::unistd::AccessFlags;
 use redb::{Builder, Database, DatabaseError, ReadableDatabase, StorageError};
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, Write};
@@ -24,8 +25,19 @@ pub(super) fn path_in(dir: &Path) -> PathBuf {
 }
 
 /// Makes `DATA_DIR` if it is missing, readable by its owner only.
-pub(super) fn make_dir(dir: &Path) -> Result<(), Error> {
+pub(in crate::store) fn make_dir(dir: &Path) -> Result<(), Error> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|e| cannot_write(dir, e))
+}
+
+/// Says whether `DATA_DIR` can be written, or made when it is missing; changes nothing.
+pub(in crate::store) fn check_dir(dir: &Path) -> Result<(), Error> {
+    let there = |path: &&Path| path.symlink_metadata().is_ok();
+    let first = dir.ancestors().find(there).unwrap_or(Path::new("."));
+    if !first.is_dir() {
+        return Err(cannot_write(dir, ErrorKind::NotADirectory.into()));
+    }
+    let may = AccessFlags::W_OK | AccessFlags::X_OK;
+    nix::unistd::access(first, may).map_err(|e| cannot_write(dir, e.into()))
 }
 
 /// Holds a directory against other processes until it is dropped.
@@ -110,11 +122,14 @@ fn make(dir: &Path, path: &Path) -> Result<(), Error> {
 }
 
 fn fill(file: File) -> Result<(), redb::Error> {
-    let db = Builder::new().set_cache_size(CACHE).create_file(file)?;
+    let stage = Stage::rehearse(file)?;
+    let db = Builder::new().set_cache_size(CACHE).create_with_backend(stage.clone())?;
     let write = db.begin_write()?;
     write.open_table(TABLE)?.insert(FORMAT_KEY, [FORMAT].as_slice())?;
     write.commit()?;
-    Ok(())
+    // Closing it writes too.
+    drop(db);
+    Ok(stage.perform_unseen()?)
 }
 
 fn open_file(path: &Path, file: File) -> Result<Database, Error> {
@@ -206,7 +221,7 @@ pub(super) fn is_full(e: &io::Error) -> bool {
 }
 
 /// The error for a directory that cannot be written, with the line that repairs it.
-fn cannot_write(path: &Path, e: io::Error) -> Error {
+pub(in crate::store) fn cannot_write(path: &Path, e: io::Error) -> Error {
     if is_full(&e) {
         return full(path);
     }
@@ -217,14 +232,15 @@ fn cannot_write(path: &Path, e: io::Error) -> Error {
         ErrorKind::PermissionDenied => {
             let first = path.ancestors().find(|p| p.symlink_metadata().is_ok()).unwrap_or(path);
             let owner = std::fs::metadata(first).map_or(0, |m| m.uid());
+            // What lies above a missing folder is not ours to give away: it may be `/`.
+            let make = if first == path { "" } else { &format!("sudo mkdir -p {shown} && ") };
             format!(
                 "cannot write to DATA_DIR {shown}: {} belongs to uid {owner} and Hearth runs as \
-                 uid {}; run `sudo chown -R {}:{} {}` or set DATA_DIR to another place",
+                 uid {}; run `{make}sudo chown -R {}:{} {shown}` or set DATA_DIR to another place",
                 first.display(),
                 me.0,
                 me.0,
                 me.1,
-                first.display()
             )
         }
         ErrorKind::ReadOnlyFilesystem => {

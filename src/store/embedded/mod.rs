@@ -5,7 +5,7 @@
 //! was committed. A failure of the disk closes the file and opens it again, back at the last commit.
 
 mod backend;
-mod files;
+pub(super) mod files;
 #[cfg(test)]
 mod power;
 mod writer;
@@ -70,7 +70,7 @@ impl Embedded {
             let lock = files::lock(&folder)?;
             files::open(&folder).map(|db| (lock, db))
         });
-        let (lock, db) = opened.await?.inspect_err(|e| status.set(State::Down(e.to_string())))?;
+        let (lock, db) = opened.await??;
         let disk = Arc::new(Disk {
             dir: dir.to_owned(),
             path: files::path_in(dir),

@@ -29,16 +29,21 @@ pub(super) struct Link {
     failed: Notify,
 }
 
+/// Reads the address of a Redis; nothing is connected.
+pub(super) fn read(url: &str) -> Result<Client, Error> {
+    // The address holds the password, so neither it nor redis' text about it is shown.
+    Client::open(url).map_err(|_| {
+        Error::invalid(
+            "not an address of Redis: it must look like redis://host:6379, \
+             redis://user:password@host:6379/0 or unix:///run/redis.sock (no TLS)",
+        )
+    })
+}
+
 impl Link {
     /// Reads the address; nothing is connected yet.
     pub(super) fn new(url: &str, tasks: &Tasks) -> Result<Link, Error> {
-        // The address holds the password, so neither it nor redis' text about it is shown.
-        let client = Client::open(url).map_err(|_| {
-            Error::invalid(
-                "REDIS_URL is not an address of Redis: it must look like redis://host:6379, \
-                 redis://user:password@host:6379/0 or unix:///run/redis.sock (no TLS)",
-            )
-        })?;
+        let client = read(url).map_err(|e| e.at("store.redis_url (REDIS_URL)"))?;
         let place = client.get_connection_info().addr().to_string();
         let status = tasks.status("redis", Whose::Peer);
         let manager = manager(&client, &place)?;

@@ -11,6 +11,7 @@
 
 mod link;
 
+use crate::config::Fault;
 use crate::error::Error;
 use crate::store::change::{
     Answer, Bounds, Change, Counts, Engine, Op, PAGE_BYTES, Peeked, millis,
@@ -76,16 +77,24 @@ impl Names {
     }
 }
 
+/// Returns what is wrong with the settings of Redis.
+pub(super) fn faults(config: &Config) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    if let Err(e) = link::read(config.redis_url.reveal()) {
+        faults.push(Fault::new("store.redis_url", e.to_string()));
+    }
+    let prefix = &config.redis_prefix;
+    if prefix.is_empty() || prefix.len() > 64 || prefix.contains(['{', '}']) {
+        faults.push(Fault::new("store.redis_prefix", "must have 1 to 64 bytes and no braces"));
+    }
+    faults
+}
+
 impl Redis {
     /// Makes the engine and starts looking after its connection. Redis need not be there yet.
     pub(super) fn open(config: &Config, tasks: &Tasks) -> Result<Redis, Error> {
-        let prefix = &config.redis_prefix;
-        if prefix.is_empty() || prefix.len() > 64 || prefix.contains(['{', '}']) {
-            return Err(Error::invalid(
-                "redis_prefix in [store] must have 1 to 64 bytes and no braces",
-            ));
-        }
-        let names = Names::new(prefix);
+        Fault::refuse(faults(config))?;
+        let names = Names::new(&config.redis_prefix);
         let link = Arc::new(Link::new(config.redis_url.reveal(), tasks)?);
         link.clone().look_after(tasks);
         Ok(Redis {

@@ -61,6 +61,7 @@ pub fn wait_for<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
 pub struct Hearth {
     child: Child,
     log: Arc<Mutex<String>>,
+    reader: Option<std::thread::JoinHandle<()>>,
     pub folder: Folder,
     pub url: String,
     pub token: String,
@@ -119,7 +120,7 @@ impl Hearth {
             .unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let (copy, mut stderr) = (log.clone(), child.stderr.take().unwrap());
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             let mut part = [0u8; 4096];
             while let Ok(n @ 1..) = stderr.read(&mut part) {
                 copy.lock().unwrap().push_str(&String::from_utf8_lossy(&part[..n]));
@@ -131,7 +132,14 @@ impl Hearth {
             let end = child.wait();
             panic!("hearth did not listen but said {line:?} ({end:?})\n{}", log.lock().unwrap())
         });
-        Hearth { url: url.to_owned(), token: TOKEN.into(), child, log, folder }
+        Hearth {
+            url: url.to_owned(),
+            token: TOKEN.into(),
+            child,
+            log,
+            reader: Some(reader),
+            folder,
+        }
     }
 
     pub fn until_ready(&self) {
@@ -176,11 +184,15 @@ impl Hearth {
         line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
     }
 
-    /// Asks it to end and returns its exit code.
+    /// Asks it to end and returns its exit code; the log is whole then.
     pub fn stop(&mut self) -> Option<i32> {
         let pid = nix::unistd::Pid::from_raw(i32::try_from(self.pid()).unwrap());
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
-        wait_for("the end", || self.child.try_wait().unwrap()).code()
+        let end = wait_for("the end", || self.child.try_wait().unwrap()).code();
+        if let Some(reader) = self.reader.take() {
+            reader.join().unwrap();
+        }
+        end
     }
 }
 

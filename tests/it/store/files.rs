@@ -280,8 +280,8 @@ fn a_directory_of_somebody_else_is_named_with_the_line_that_repairs_it() {
     assert!(told.contains(&format!("cannot write to DATA_DIR {data}/hearth")), "{told}");
     if root {
         let line = format!(
-            "{data} belongs to uid 0 and Hearth runs as uid 65534; run `sudo chown -R 65534:65534 \
-             {data}`"
+            "{data} belongs to uid 0 and Hearth runs as uid 65534; run `sudo mkdir -p {data}/hearth \
+             && sudo chown -R 65534:65534 {data}/hearth`"
         );
         assert!(told.contains(&line), "{told}");
     }
