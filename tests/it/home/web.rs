@@ -54,11 +54,6 @@ async fn whatever_is_wrong_is_answered_in_one_shape() {
         assert!(got == status && message.contains(words), "{method} {path}: {got} {e}");
     };
     let none = Value::Null;
-    check("GET", "/api/home/nothing", none.clone(), 404, "/api/home/entities").await;
-    check("GET", "/api/home", none.clone(), 404, "/api/home/houses").await;
-    check("GET", "/api/home/entities/a/b", none.clone(), 404, "there is no").await;
-    check("GET", "/api/home/call", none.clone(), 405, "POST is for").await;
-    check("DELETE", "/api/home/houses", none.clone(), 405, "does not take DELETE").await;
     check("GET", "/api/home/entities?limit=many", none.clone(), 400, "limit").await;
     check("GET", "/api/home/entities?are=Kitchen", none.clone(), 400, "`area`").await;
     check("GET", "/api/home/entities?domain=lihgt", none.clone(), 404, "did you mean light").await;
