@@ -82,19 +82,19 @@ async fn a_call_over_http_passes_the_same_checks() {
     let post =
         async |who: &Caller, body: Value| ask(&rig, who, "POST", "/api/home/call", body).await;
     let call = |service: &str, id: &str| json!({"house": "home", "service": service, "target": {"entity_id": [id]}});
-    let id = "remote.remote_one";
+    let id = "humidifier.hygrostat";
     let was = rig.state(id).await;
-    let (status, done) = post(&rig.caller, call("remote.toggle", id)).await;
+    let (status, done) = post(&rig.caller, call("humidifier.toggle", id)).await;
     assert_eq!((status, &done["entities"][0]["result"]), (200, &json!("verified")), "{done}");
-    post(&rig.caller, call(&format!("remote.turn_{was}"), id)).await;
+    post(&rig.caller, call(&format!("humidifier.turn_{was}"), id)).await;
     assert_eq!(rig.state(id).await, was);
     let (status, e) = post(&rig.caller, call("lock.unlock", "lock.front_door")).await;
     assert_eq!((status, &e["error"]["code"]), (409, &json!("conflict")), "{e}");
     let reader = rig.token("reader", Level::Read, EntityScope::default()).await;
-    assert_eq!(post(&reader, call("remote.toggle", id)).await.0, 403);
+    assert_eq!(post(&reader, call("humidifier.toggle", id)).await.0, 403);
     let scope = EntityScope { areas: vec!["kitchen".into()], ..EntityScope::default() };
     let cook = rig.token("cook", Level::Control, scope).await;
-    assert_eq!(post(&cook, call("remote.toggle", id)).await.0, 404);
+    assert_eq!(post(&cook, call("humidifier.toggle", id)).await.0, 404);
     assert_eq!(post(&rig.caller, json!({"service": "light.turn_on", "x": 1})).await.0, 400);
     assert_eq!(post(&rig.caller, json!({"service": 7})).await.0, 400);
 }
