@@ -45,7 +45,7 @@ pub(super) fn run(options: &Options, service: Option<&str>, demo: bool) -> Resul
 /// Relays to the daemon; false when there is none.
 fn relay(runtime: &tokio::runtime::Runtime, config: &Config, hello: &Hello) -> Result<bool, Error> {
     runtime.block_on(async {
-        match mcp::stdio::dial(&config.data_dir.join(start::MCP_SOCKET)).await {
+        match mcp::stdio::dial(&config.data_dir.join(start::MCP_SOCKET)).await? {
             Some(line) => mcp::stdio::relay(line, hello).await.map(|()| true),
             None => Ok(false),
         }

@@ -19,7 +19,10 @@ const PAGE: usize = crate::mcp::MOST_BYTES;
 const RESOURCE: usize = 64 << 10;
 
 pub(crate) fn instructions(toolbox: &Toolbox, profile: &Profile) -> String {
-    let mut text = String::from("Hearth runs a home: its devices, lights and messages.");
+    let mut text = String::from(
+        "Hearth runs a home. What is risky is done only after the person agreed; try with dry_run first \
+         where a tool has it. Answers with stale_since are from before the house went away.",
+    );
     if toolbox.held().hidden(profile).next().is_some() {
         text +=
             " More tools than listed: hearth_find_tools finds them, hearth_call_tool calls them.";

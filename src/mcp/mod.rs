@@ -25,6 +25,7 @@ mod schema;
 mod seal;
 mod server;
 mod session;
+mod share;
 pub mod stdio;
 mod tool;
 mod toolbox;

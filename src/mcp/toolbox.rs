@@ -5,6 +5,7 @@
 //! beyond the shape of a tool's definition.
 
 use crate::error::Error;
+use crate::mcp::share::Shares;
 use crate::mcp::{Config, Profile, Prompt, Resources, Tool, find, pair, wire};
 use crate::policy::{Caller, Level, Policy};
 use std::collections::BTreeMap;
@@ -22,6 +23,8 @@ pub(crate) struct Inner {
     pub(crate) config: Config,
     /// One permit for each tool call under way.
     pub(crate) busy: Semaphore,
+    /// How many of them are whose.
+    pub(crate) shares: Shares,
     held: RwLock<Arc<Held>>,
     changes: watch::Sender<Changes>,
 }
@@ -64,6 +67,7 @@ impl Toolbox {
                 policy: policy.clone(),
                 config: config.clone(),
                 busy: Semaphore::new(config.calls.max(1)),
+                shares: Shares::default(),
                 held: RwLock::new(Arc::new(held)),
                 changes: watch::Sender::new(Changes::default()),
             }
