@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 pub struct Proxy {
     pub address: SocketAddr,
     /// Counts the cuts; an odd number means that nothing gets through.
     cut: Arc<watch::Sender<u64>>,
+    freeze: Arc<Notify>,
 }
 
 impl Proxy {
@@ -19,6 +20,8 @@ impl Proxy {
         let address = listener.local_addr().unwrap();
         let cut = Arc::new(watch::Sender::new(0));
         let state = cut.clone();
+        let freeze = Arc::new(Notify::new());
+        let ice = freeze.clone();
         tokio::spawn(async move {
             loop {
                 let (mut here, _) = listener.accept().await.unwrap();
@@ -26,21 +29,32 @@ impl Proxy {
                     continue;
                 }
                 let (to, mut cuts) = (to.clone(), state.subscribe());
+                let frozen = ice.clone();
                 tokio::spawn(async move {
                     let Ok(mut there) = TcpStream::connect(to).await else { return };
-                    tokio::select! {
-                        _ = tokio::io::copy_bidirectional(&mut here, &mut there) => {}
-                        _ = cuts.changed() => {}
+                    let held = tokio::select! {
+                        _ = tokio::io::copy_bidirectional(&mut here, &mut there) => false,
+                        _ = cuts.changed() => false,
+                        () = frozen.notified() => true,
+                    };
+                    if held {
+                        // Nothing passes, and neither side is told.
+                        let _ = cuts.changed().await;
                     }
                 });
             }
         });
-        Proxy { address, cut }
+        Proxy { address, cut, freeze }
     }
 
     /// Ends every connection and lets none through.
     pub fn cut(&self) {
         self.cut.send_modify(|n| *n += 1);
+    }
+
+    /// Holds every connection that there is open and passes nothing on; new ones pass.
+    pub fn freeze(&self) {
+        self.freeze.notify_waiters();
     }
 
     /// Lets connections through again.

@@ -107,6 +107,25 @@ async fn without_a_token_hearth_starts_and_says_what_to_set() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_frozen_connection_is_found_by_a_call_without_an_answer() {
+    let (url, token) = real();
+    let proxy = Proxy::to(&url).await;
+    let mut config = config(&format!("http://{}", proxy.address), &token);
+    // By itself it would be believed for an hour.
+    config.ping_seconds = 3600;
+    let rig = start(&config).await;
+    rig.connected().await;
+    let mut bus = rig.events.read();
+    proxy.freeze();
+    let call =
+        json!({"service": "homeassistant.update_entity", "target": {"entity_id": "sun.sun"}});
+    let done = rig.tool("home_call", call).await;
+    assert!(done["unanswered"].as_str().unwrap().contains("not answered yet"), "{done}");
+    rig.house_event(&mut bus, HouseChange::Lost).await;
+    rig.connected().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn several_houses_keep_apart() {
     let (url, token) = real();
     let mut two = config(&url, &token);
