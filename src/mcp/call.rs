@@ -45,12 +45,13 @@ impl Toolbox {
         }
         let policy = &self.inner.policy;
         let target = target(&args);
-        let underway = policy.begin(&call.caller, tool.name, &target, tool.level);
+        let level = tool.level_of(&args);
+        let underway = policy.begin(&call.caller, tool.name, &target, level);
         let caller = underway.caller();
         call.caller = caller.clone();
         let outcome = async {
             call.confirm = read_confirm(&tool, confirm)?.or(call.confirm);
-            policy.check(&call.caller, tool.service(), tool.level)?;
+            policy.check(&call.caller, tool.service(), level)?;
             self.within_limits(&tool, call, args).await
         }
         .await;
