@@ -9,6 +9,7 @@ mod calls;
 mod fake;
 mod looks;
 mod own;
+mod past;
 mod people;
 mod proxy;
 mod raw;
