@@ -38,6 +38,12 @@ const TABLE: &[(&str, &str, When)] = &[
     ("update", "install", When::Always),
     ("homeassistant", "restart", When::Always),
     ("homeassistant", "stop", When::Always),
+    // What reads its settings anew may stop what runs.
+    ("homeassistant", "reload_all", When::Always),
+    ("homeassistant", "reload_core_config", When::Always),
+    ("*", "reload", When::Always),
+    // No service: an event that is deleted is gone.
+    ("calendar", "delete_event", When::Always),
     ("hassio", "*", When::Always),
     ("backup", "*", When::Always),
     ("recorder", "purge", When::Always),
@@ -133,7 +139,7 @@ pub(crate) fn is_for_admins(service: &str) -> bool {
 
 fn in_table(own: &str, name: &str, class: Option<&str>) -> bool {
     TABLE.iter().any(|(d, s, when)| {
-        let fits = *d == own && (*s == "*" || *s == name);
+        let fits = (*d == "*" || *d == own) && (*s == "*" || *s == name);
         fits && match when {
             When::Always => true,
             When::Class(classes) => class.is_some_and(|class| classes.contains(&class)),

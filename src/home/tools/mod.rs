@@ -5,8 +5,11 @@
 
 mod act;
 mod history;
+mod logs;
 mod look;
 mod reading;
+mod system;
+mod trace;
 mod wait;
 
 pub(crate) use act::{CallArgs, call};

@@ -1,7 +1,7 @@
 //! What the tools that read more than states are called, and what each call of them needs.
 
 use crate::home::Home;
-use crate::home::tools::{Words, history, tool};
+use crate::home::tools::{Words, history, logs, system, tool, trace};
 use crate::mcp::Tool;
 use crate::policy::Level;
 use std::time::Duration;
@@ -16,9 +16,30 @@ pub(super) fn tools(home: &Home) -> Vec<Tool> {
         title: "Look back",
         about: "States over time, long-term statistics, energy, logbook; even buckets.",
     };
+    let trace = Words {
+        name: "home_trace",
+        title: "Trace a run",
+        about: "Runs of automations and scripts; one run step by step with results and errors.",
+    };
+    let logs = Words {
+        name: "home_logs",
+        title: "Read the log",
+        about: "Warnings and errors of Home Assistant, newest first.",
+    };
+    let system = Words {
+        name: "home_system",
+        title: "Home Assistant itself",
+        about: "Health, repairs, updates, notifications; check the configuration; reload; restart.",
+    };
     let patience = Duration::from_secs(home.config().timeout_seconds + TURNS);
     vec![
         tool::<_, history::Past, _, _>(home, history, Level::Read, history::history)
             .within(patience * 2),
+        tool::<_, trace::Traced, _, _>(home, trace, Level::Read, trace::trace).within(patience),
+        tool::<_, logs::Logged, _, _>(home, logs, Level::Read, logs::logs).within(patience),
+        tool::<_, system::About, _, _>(home, system, Level::Read, system::system)
+            .destructive()
+            .acting(system::level)
+            .within(patience),
     ]
 }

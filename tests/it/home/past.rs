@@ -298,4 +298,8 @@ async fn the_past_of_what_is_hidden_stays_hidden() {
     let got = ask(logbook).await.unwrap();
     assert!(got["events"].as_array().unwrap().iter().all(|row| row["id"] == lamp), "{got}");
     assert_eq!(raw.state(lamp).await, was);
+    for tool in ["home_trace", "home_logs"] {
+        let e = rig.tool_as(&guest, tool, json!({})).await.unwrap_err();
+        assert!(e.kind() == Kind::Refused && e.what().contains("'guest'"), "{tool}: {e}");
+    }
 }
