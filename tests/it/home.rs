@@ -8,6 +8,7 @@ pub mod bench;
 mod calls;
 mod fake;
 mod itself;
+mod lists;
 mod looks;
 mod own;
 mod past;

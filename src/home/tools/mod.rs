@@ -4,11 +4,15 @@
 //! conversation. The six here are the core; the others are in families of their own.
 
 mod act;
+mod calendar;
+mod camera;
 mod history;
 mod logs;
 mod look;
+mod pick;
 mod reading;
 mod system;
+mod todo;
 mod trace;
 mod wait;
 

@@ -1,9 +1,10 @@
 //! What the tools that read more than states are called, and what each call of them needs.
 
 use crate::home::Home;
-use crate::home::tools::{Words, history, logs, system, tool, trace};
+use crate::home::tools::{Words, calendar, camera, history, logs, system, todo, tool, trace};
 use crate::mcp::Tool;
 use crate::policy::Level;
+use serde_json::{Map, Value};
 use std::time::Duration;
 
 /// The recorder may take so much longer than an answer of Home Assistant: its turn, and the reading.
@@ -31,6 +32,16 @@ pub(super) fn tools(home: &Home) -> Vec<Tool> {
         title: "Home Assistant itself",
         about: "Health, repairs, updates, notifications; check the configuration; reload; restart.",
     };
+    let todo = Words {
+        name: "home_todo",
+        title: "To-do lists",
+        about: "Lists and their items; add, update, remove.",
+    };
+    let calendar = Words {
+        name: "home_calendar",
+        title: "Calendars",
+        about: "Events in a span; create, update, delete.",
+    };
     let patience = Duration::from_secs(home.config().timeout_seconds + TURNS);
     vec![
         tool::<_, history::Past, _, _>(home, history, Level::Read, history::history)
@@ -41,5 +52,22 @@ pub(super) fn tools(home: &Home) -> Vec<Tool> {
             .destructive()
             .acting(system::level)
             .within(patience),
+        tool::<_, todo::Listed, _, _>(home, todo, Level::Read, todo::todo)
+            .destructive()
+            .acting(action)
+            .within(patience),
+        tool::<_, calendar::Events, _, _>(home, calendar, Level::Read, calendar::calendar)
+            .destructive()
+            .acting(action)
+            .within(patience),
+        camera::tool(home).within(patience),
     ]
+}
+
+/// To list is to read; every other action changes something.
+fn action(args: &Map<String, Value>) -> Level {
+    match args.get("action").and_then(Value::as_str).map(str::trim) {
+        None | Some("" | "list") => Level::Read,
+        Some(_) => Level::Control,
+    }
 }
