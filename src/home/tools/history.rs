@@ -30,6 +30,7 @@ pub(super) struct HistoryArgs {
     entity_ids: Vec<String>,
     domain: String,
     area: String,
+    floor: String,
     label: String,
     /// 7d, 2026-11-21, RFC 3339; else 24h
     start: String,
@@ -121,19 +122,15 @@ fn chosen(
     if let Some(id) = ids.iter().filter(is_entity).find(|id| sight.get(&cache, id).is_none()) {
         return Err(missing(&cache, sight, id));
     }
-    let [domain, area, label] = [&args.domain, &args.area, &args.label].map(|text| set(text));
-    let is_filtered = domain.is_some() || area.is_some() || label.is_some();
+    let wanted = [&args.domain, &args.area, &args.floor, &args.label].map(|text| set(text));
+    let [domain, area, floor, label] = wanted.each_ref().map(Option::as_deref);
+    let is_filtered = wanted.iter().any(Option::is_some);
     if !ids.is_empty() || !is_filtered {
         ids.sort_unstable();
         ids.dedup();
         return Ok((!ids.is_empty()).then_some(ids));
     }
-    let wanted = Wanted {
-        domain: domain.as_deref(),
-        area: area.as_deref(),
-        label: label.as_deref(),
-        ..Wanted::default()
-    };
+    let wanted = Wanted { domain, area, floor, label, ..Wanted::default() };
     let filter = Filter::read(&cache, wanted, now())?;
     filter.strangers(&cache, sight)?;
     let fits = sight.iter(&cache).filter(|(id, entity)| filter.fits(id, entity));

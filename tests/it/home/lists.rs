@@ -145,6 +145,17 @@ async fn an_event_is_created_moved_and_deleted() {
         (&both[0]["start"]["date"], &both[0]["end"]["date"]),
         (&json!("2026-12-24"), &json!("2026-12-25"))
     );
+    // One of the two; the series as a whole is not rewritten.
+    let mut one = json!({"calendar": "Family", "action": "update", "uid": both[1]["uid"],
+                         "summary": format!("{own} moved")});
+    let e = rig.try_tool("home_calendar", one.clone()).await.unwrap_err();
+    assert!(e.kind() == Kind::Invalid && e.what().contains("is a series"), "{e}");
+    one["recurrence_id"] = both[1]["recurrence_id"].clone();
+    let changed = calendar(one).await;
+    assert_eq!(changed["result"], "verified", "{changed}");
+    let now = family(&own);
+    let names: Vec<&str> = now.iter().map(|event| event["summary"].as_str().unwrap()).collect();
+    assert_eq!(names, [own.as_str(), &format!("{own} moved")], "{now:?}");
     let mut delete = json!({"calendar": "Family", "action": "delete", "uid": both[0]["uid"]});
     let e = rig.try_tool("home_calendar", delete.clone()).await.unwrap_err();
     assert!(e.what().contains("all of its series"), "{e}");
@@ -152,6 +163,14 @@ async fn an_event_is_created_moved_and_deleted() {
     delete["confirm"] = token.split_once('"').unwrap().0.into();
     calendar(delete).await;
     assert!(family(&own).is_empty());
+    let audit = rig.policy.audit();
+    let count = |action: &str, outcome: &str| {
+        audit.iter().filter(|line| line.action == action && line.outcome == outcome).count()
+    };
+    assert_eq!(count("calendar.create_event", "allowed"), 2, "{audit:?}");
+    assert_eq!(count("calendar.update_event", "allowed"), 2, "{audit:?}");
+    assert_eq!(count("calendar.delete_event", "asked"), 2, "{audit:?}");
+    assert_eq!(count("calendar.delete_event", "allowed"), 2, "{audit:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -61,10 +61,21 @@ pub(super) async fn update(
 ) -> Result<Value, Error> {
     let id = able(home, house, call, args, UPDATE, "update")?;
     let was = find(home, house, &id, args, None).await?;
-    let event = was.changed(house, args)?;
+    let one = set(&args.recurrence_id);
+    // What is found is one of the series: written back as all of it, it would begin there.
+    if was.recurs() && one.is_none() {
+        return Err(Error::invalid(format!(
+            "'{}' is a series; give recurrence_id to change one of it, or delete it and create it anew",
+            clean(&was.summary, 100)
+        )));
+    }
+    let mut event = was.changed(house, args)?;
+    if let (Some(fields), true) = (event.as_object_mut(), one.is_some()) {
+        fields.remove("rrule");
+    }
     let mut command = json!({ "type": "calendar/event/update", "entity_id": id,
                               "uid": was.uid, "event": event });
-    if let Some(one) = set(&args.recurrence_id) {
+    if let Some(one) = one {
         command["recurrence_id"] = one.into();
     }
     let target = format!("{id}: '{}' to {event}", was.summary);

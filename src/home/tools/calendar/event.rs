@@ -75,6 +75,12 @@ impl Event {
         row
     }
 
+    /// Whether it is one of a series.
+    pub(super) fn recurs(&self) -> bool {
+        let is_said = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
+        is_said(&self.recurrence_id) || is_said(&self.rrule)
+    }
+
     /// Returns it as Home Assistant takes it, with what `args` say in place of what was.
     ///
     /// # Errors
