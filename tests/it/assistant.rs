@@ -41,6 +41,24 @@ fn every_tool_says_what_it_is() {
     assert_eq!(hearth.get("/mcp/nobody").0, 404);
 }
 
+/// The demo house has no recorder and keeps no log, like a Home Assistant without these integrations.
+#[test]
+fn what_a_house_does_not_know_is_said() {
+    let hearth = Hearth::demo();
+    let mut mcp = hearth.mcp("/mcp");
+    for (tool, args, command) in [
+        ("home_history", json!({"domain": "light"}), "history/history_during_period"),
+        ("home_history", json!({"kind": "logbook"}), "logbook/get_events"),
+        ("home_logs", json!({}), "system_log/list"),
+        ("home_system", json!({"what": "health"}), "system_health/info"),
+    ] {
+        let answer = mcp.call(tool, args);
+        let said = answer["structuredContent"]["error"]["message"].as_str().unwrap_or_default();
+        let want = format!("does not know {command}: its integration");
+        assert!(answer["isError"] == true && said.contains(&want), "{tool}: {answer}");
+    }
+}
+
 #[test]
 fn a_tool_outside_the_profile_is_found_and_called() {
     let hearth = Hearth::demo();

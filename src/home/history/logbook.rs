@@ -85,7 +85,8 @@ fn row(house: &House, cache: &Cache, sight: Sight<'_>, said: &Said) -> Row {
     let name = said.name.as_deref().filter(|_| said.entity_id.is_none());
     put("name", name.or(said.domain.as_deref().filter(|_| said.entity_id.is_none())), 100);
     put("state", said.state.as_deref(), 255);
-    put("message", said.message.as_deref(), 300);
+    // It names what caused it, which not everybody may know of.
+    put("message", said.message.as_deref().filter(|_| sight.is_open()), 300);
     put("by", cause(cache, sight, said).as_deref(), 200);
     row
 }

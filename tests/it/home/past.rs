@@ -297,6 +297,7 @@ async fn the_past_of_what_is_hidden_stays_hidden() {
     until("the logbook tells of the lamp", told).await;
     let got = ask(logbook).await.unwrap();
     assert!(got["events"].as_array().unwrap().iter().all(|row| row["id"] == lamp), "{got}");
+    assert!(got["events"].as_array().unwrap().iter().all(|row| row["message"].is_null()), "{got}");
     assert_eq!(raw.state(lamp).await, was);
     for tool in ["home_trace", "home_logs"] {
         let e = rig.tool_as(&guest, tool, json!({})).await.unwrap_err();

@@ -1,6 +1,7 @@
 //! How the parts of Home Assistant are: some say it at once, others look first.
 
 use crate::error::Error;
+use crate::home::ask;
 use crate::home::house::House;
 use crate::home::text::clean;
 use crate::home::view::Row;
@@ -26,11 +27,8 @@ struct Said {
 /// # Errors
 /// Offline while the house is away, and what Home Assistant says.
 pub(super) async fn rows(house: &House) -> Result<Vec<Row>, Error> {
-    if !house.is_fresh() {
-        return Err(house.link.away());
-    }
     let command = json!({ "type": "system_health/info" });
-    let mut events = house.link.subscribe(&command, house.timeout).await?;
+    let mut events = ask::follow(house, &command).await?;
     let mut parts = BTreeMap::new();
     let reading = async {
         loop {
