@@ -190,6 +190,8 @@ mod tests {
         check("homeassistant.toggle", "cover.garage", Some("garage"), true);
         check("scene.apply", "lock.front", None, true);
         check("update.install", "update.core", None, true);
+        check("calendar.delete_event", "calendar.family", None, true);
+        check("calendar.create_event", "calendar.family", None, false);
     }
 
     #[test]
@@ -203,6 +205,8 @@ mod tests {
             "shell_command.rm",
             "lock.unlock",
             "conversation.process",
+            "homeassistant.reload_all",
+            "automation.reload",
         ] {
             assert!(rules.asks(asks), "{asks}");
         }

@@ -41,9 +41,8 @@ pub(super) struct CalendarArgs {
     summary: String,
     description: String,
     location: String,
-    /// Of the event to update or delete
     uid: String,
-    /// One of a series; else all of it
+    /// One of a series
     recurrence_id: String,
     /// Like FREQ=WEEKLY
     rrule: String,
