@@ -35,8 +35,11 @@ async fn health_and_repairs_are_home_assistants_own() {
     until("both list the same issues", alike).await;
     // In Home Assistant's words, with their places filled in.
     let got = rig.tool("home_system", json!({"what": "repairs"})).await;
-    let known = rows(&got).iter().find(|row| row["title"].is_string());
-    assert!(!known.unwrap()["title"].as_str().unwrap().contains('{'), "{got}");
+    let (words, all) = (rows(&got).iter().filter_map(|row| row["title"].as_str()), rows(&got));
+    let words: Vec<&str> = words.collect();
+    // The oldest release has nothing to repair here.
+    assert!(all.is_empty() || !words.is_empty(), "{got}");
+    assert!(words.iter().all(|title| !title.contains('{')), "{got}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
