@@ -36,7 +36,7 @@ async fn main() -> Result<(), Error> {
     match args.as_slice() {
         ["--relay", path] => {
             let line = stdio::dial(Path::new(path)).await;
-            let line = line.ok_or_else(|| Error::offline("nobody serves there"))?;
+            let line = line?.ok_or_else(|| Error::offline("nobody serves there"))?;
             stdio::relay(line, &Hello::default()).await
         }
         ["--stdio"] => {

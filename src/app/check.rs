@@ -5,7 +5,7 @@ use crate::app::config::{self, Config, Found};
 use crate::app::{client, say, start};
 use crate::aurora;
 use crate::config::Problem;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::events::Events;
 use crate::http::mdns::{self, Mdns};
 use crate::http::serve;
@@ -42,11 +42,18 @@ pub(super) fn run(options: &Options, find: bool) -> Result<ExitCode, Error> {
             ),
         );
     } else if config.only.is_empty() && !config.home.is_configured() {
-        report.note("home", "not configured: set HASS_HOST and HASS_TOKEN");
+        report.note(
+            "home",
+            "not configured by what this shell and file set: set HASS_HOST and HASS_TOKEN",
+        );
     }
     let runs = match client::ask(config, "GET", "/health", None) {
         Ok((status, _)) => {
             report.good("daemon", &format!("answers (status {status})"));
+            true
+        }
+        Err(e) if e.kind() == Kind::Refused => {
+            report.bad("daemon", &e.to_string());
             true
         }
         Err(_) => {

@@ -111,7 +111,12 @@ fn read(
             Short('c') | Long("config") => options.config = Some(parser.value()?.into()),
             Long("data-dir") => options.data_dir = Some(parser.value()?.string()?),
             Long("host") => options.host = Some(parser.value()?.string()?),
-            Short('p') | Long("port") => options.port = Some(parser.value()?.parse()?),
+            Short('p') | Long("port") => {
+                let text = parser.value()?.string()?;
+                let wrong =
+                    || format!("--port: '{text}' is no port; give a number from 0 to 65535");
+                options.port = Some(text.parse().map_err(|_| wrong())?);
+            }
             Long("only") => options.only = list(&parser.value()?.string()?),
             Long(name) => match OWN.iter().find(|own| **own == name) {
                 Some(own) => read_own(own, &mut parser, given)?,

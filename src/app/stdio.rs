@@ -45,7 +45,7 @@ pub(super) fn run(options: &Options, service: Option<&str>, demo: bool) -> Resul
 /// Relays to the daemon; false when there is none.
 fn relay(runtime: &tokio::runtime::Runtime, config: &Config, hello: &Hello) -> Result<bool, Error> {
     runtime.block_on(async {
-        match mcp::stdio::dial(&config.data_dir.join(start::MCP_SOCKET)).await {
+        match mcp::stdio::dial(&config.data_dir.join(start::MCP_SOCKET)).await? {
             Some(line) => mcp::stdio::relay(line, hello).await.map(|()| true),
             None => Ok(false),
         }
@@ -68,9 +68,7 @@ async fn serve(
     }
     let toolbox = Toolbox::new(&config.mcp, &policy);
     let home = start::start_home(&config, events, tasks, &policy, &Mdns::new(tasks))?;
-    toolbox.add_tools(home::tools(&home));
-    toolbox.add_resources(home::resources(&home));
-    toolbox.add_prompts(home::prompts(&home));
+    home::offer(&home, &toolbox);
     let title = if demo { "Hearth (demo house)" } else { "Hearth" };
     let about = mcp::About { title: title.into(), version: env!("CARGO_PKG_VERSION").into() };
     let mcp = Mcp::new(&toolbox, events, tasks, about)?;

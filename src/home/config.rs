@@ -47,10 +47,12 @@ pub struct Config {
     pub confirm: Vec<String>,
     /// Never ask for these: `domain.service`, `domain.*`, or an entity id.
     pub no_confirm: Vec<String>,
+    /// Offer tools, resources and prompts by the names of an earlier server too, at `/mcp/seed`.
+    pub seed_names: bool,
     /// How long Home Assistant may take to answer, in seconds.
     pub timeout_seconds: u64,
-    /// A silent connection is asked for a sign of life after so many seconds, and given up after
-    /// twice that.
+    /// A silent connection is asked for a sign of life after so many seconds, and given up at most 5
+    /// seconds later.
     pub ping_seconds: u64,
     /// Longest pause before a lost connection is tried again, in seconds.
     pub retry_seconds: u64,
@@ -86,8 +88,9 @@ impl Default for Config {
             deny: Vec::new(),
             confirm: Vec::new(),
             no_confirm: Vec::new(),
+            seed_names: false,
             timeout_seconds: 30,
-            ping_seconds: 20,
+            ping_seconds: 10,
             retry_seconds: 30,
             refused_seconds: 60,
             most_entities: 20_000,
@@ -156,6 +159,12 @@ impl Config {
             } else if places.iter().any(|other| other.name == *name) {
                 faults.push(Fault::new(path, format!("two houses are named '{name}'")));
             }
+            if let Some(why) = mispasted(token) {
+                faults.push(Fault::new(
+                    url_path.replace("socket_url", "token").replace("url", "token"),
+                    why.to_owned(),
+                ));
+            }
             match address {
                 Ok(address) => {
                     places.push(Place { name: name.clone(), address, token: token.clone() });
@@ -168,6 +177,19 @@ impl Config {
         }
         (places, faults)
     }
+}
+
+/// Says what is wrong with a token that was not pasted as it was shown.
+fn mispasted(token: &Secret) -> Option<&'static str> {
+    let token = token.reveal().trim();
+    if token.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("bearer ")) {
+        return Some("begins with 'Bearer': leave that word out");
+    }
+    if token.starts_with(['"', '\'']) {
+        return Some("is in quotes: leave them out");
+    }
+    let inside = token.contains(char::is_whitespace);
+    inside.then_some("has spaces inside: a token is one long word")
 }
 
 impl Address {
@@ -187,7 +209,9 @@ impl Address {
     /// Reads an address whose path is the WebSocket's own.
     pub(crate) fn of_socket(text: &str) -> Result<Address, Error> {
         let bad = |why: &str| {
-            let shown: String = text.chars().take(100).collect();
+            // A name and password before the host stay out of messages.
+            let hidden = text.rsplit_once('@').map(|(_, site)| format!("…@{site}"));
+            let shown: String = hidden.as_deref().unwrap_or(text).chars().take(100).collect();
             Error::invalid(format!(
                 "'{shown}' {why}; write an address like http://homeassistant.local:8123"
             ))
@@ -279,6 +303,22 @@ mod tests {
         check("http://a b/", "names no host");
         check("http://a/x y", "path");
         check("[::1", "']'");
+        let e = Address::of_house("http://user:hunter2@x").unwrap_err().to_string();
+        assert!(!e.contains("hunter2") && e.contains("@x"), "{e}");
+    }
+
+    #[test]
+    fn tokens_pasted_with_something_around_them_are_named() {
+        let check = |text: &str, want: Option<&str>| {
+            let why = mispasted(&Secret::new(text));
+            assert_eq!(why.and_then(|why| why.split(':').next()), want, "{text}");
+        };
+        check("eyJhbGciOi.x.y", None);
+        check(" eyJhbGciOi.x.y\n", None);
+        check("bearer eyJ", Some("begins with 'Bearer'"));
+        check("\"eyJ\"", Some("is in quotes"));
+        check("two words", Some("has spaces inside"));
+        check("", None);
     }
 
     #[test]

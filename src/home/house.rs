@@ -15,6 +15,7 @@ use jiff::tz::TimeZone;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::Notify;
 
 /// A house and everything known of it.
 pub(crate) struct House {
@@ -35,6 +36,9 @@ pub(crate) struct House {
     was_connected: AtomicBool,
     /// What the user of the token may not ask Home Assistant.
     limits: Mutex<Option<String>>,
+    /// When something was heard last, in milliseconds since 1970.
+    heard: AtomicU64,
+    suspect: Notify,
     changes: AtomicU64,
     connections: AtomicU64,
     events: Events,
@@ -82,6 +86,8 @@ impl House {
                 zone: TimeZone::UTC,
             }),
             stand: Mutex::new(Stand::Unknown),
+            heard: AtomicU64::new(0),
+            suspect: Notify::new(),
             was_connected: AtomicBool::new(false),
             limits: Mutex::new(None),
             changes: AtomicU64::new(0),
@@ -194,18 +200,35 @@ impl House {
         self.tell_house(HouseChange::Connected);
     }
 
+    /// Notes that something was heard from Home Assistant.
+    pub(crate) fn hears(&self) {
+        self.heard.store((now() * 1000.0) as u64, Ordering::Relaxed);
+    }
+
+    /// Has the connection tried at once: an answer is missing that should have come.
+    pub(crate) fn doubt(&self) {
+        self.suspect.notify_one();
+    }
+
+    /// Waits until somebody [doubts](House::doubt) the connection.
+    pub(crate) async fn doubted(&self) {
+        self.suspect.notified().await;
+    }
+
     /// Notes that the connection is gone.
     pub(crate) fn lost(&self, why: &str) {
+        // First: who hears that the cache is stale finds that /ready says so too.
+        self.status.set(State::Degraded(format!("Home Assistant is away: {why}")));
         let was_fresh = {
             let mut stand = self.stand();
             let was_fresh = *stand == Stand::Fresh;
             if was_fresh {
-                *stand = Stand::Stale(now());
+                // True until the last word that was heard, not until that was noticed.
+                *stand = Stand::Stale(self.heard.load(Ordering::Relaxed) as f64 / 1000.0);
             }
             was_fresh
         };
         self.link.close(why);
-        self.status.set(State::Degraded(format!("Home Assistant is away: {why}")));
         if was_fresh {
             self.tell_house(HouseChange::Lost);
         }

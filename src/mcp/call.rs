@@ -4,10 +4,10 @@
 //! log. A tool that panics costs its own call and nothing else.
 
 use crate::error::Error;
-use crate::mcp::{Answer, Call, Prompt, Tool, Toolbox, wire};
-use crate::policy::Outcome;
+use crate::mcp::{Ability, Answer, Ask, Call, Client, Prompt, Questions, Tool, Toolbox, wire};
+use crate::policy::{Outcome, Question};
 use futures_util::FutureExt;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -49,12 +49,23 @@ impl Toolbox {
         let underway = policy.begin(&call.caller, tool.name, &target, level);
         let caller = underway.caller();
         call.caller = caller.clone();
+        let client = call.client.clone();
         let outcome = async {
             call.confirm = read_confirm(&tool, confirm)?.or(call.confirm);
+            if call.confirm.is_none() {
+                call.confirm = agreed(&client)?;
+            }
             policy.check(&call.caller, tool.service(), level)?;
             self.within_limits(&tool, call, args).await
         }
         .await;
+        // A client that can ask the person does so; others pass the question on in their own words.
+        let outcome = match underway.question() {
+            Some(question) if outcome.is_err() && client.can(Ability::Form) => {
+                Ok(question_of(question).into())
+            }
+            _ => outcome,
+        };
         if let Ok(Answer::Ask(_)) = &outcome {
             policy.record(&caller, tool.name, &target, Outcome::Asked, None);
         }
@@ -70,9 +81,14 @@ impl Toolbox {
         args: Map<String, Value>,
     ) -> Result<Answer, Error> {
         let (name, config) = (tool.name, &self.inner.config);
-        let _permit = self.inner.busy.try_acquire().map_err(|_| {
-            Error::limit(format!("{name}: {} calls run already; try again soon", config.calls))
-        })?;
+        let busy = |whose: &str, most: usize| {
+            Error::limit(format!("{name}: {most} calls{whose} run already; try again soon"))
+        };
+        // Whoever waits long in many calls keeps nobody else from working.
+        let share = config.calls.div_ceil(2);
+        let _share = (self.inner.shares.take(call.caller.token, share))
+            .ok_or_else(|| busy(" of yours", share))?;
+        let _permit = self.inner.busy.try_acquire().map_err(|_| busy("", config.calls))?;
         let time = tool.within.unwrap_or(Duration::from_secs(config.call_seconds));
         let cancelled = call.cancelled.clone();
         let run = async { (tool.run)(call, Value::Object(args)).await };
@@ -124,6 +140,34 @@ impl Toolbox {
     }
 }
 
+/// The name of the question whether something risky shall be done.
+const CONFIRM: &str = "confirm";
+
+fn question_of(question: Question) -> Questions {
+    let text = format!("{}: shall this be done?", question.what);
+    let fields = json!({
+        "type": "object",
+        "properties": { "agree": { "type": "boolean", "title": "Do it" } },
+        "required": ["agree"],
+    });
+    Questions::one(CONFIRM, Ask::Form(text, fields)).remember(json!({ CONFIRM: question.token }))
+}
+
+/// What the person agreed to, when they were asked.
+///
+/// # Errors
+/// Refused when they did not agree.
+fn agreed(client: &Client) -> Result<Option<String>, Error> {
+    let answers = client.answers();
+    let token = answers.state().and_then(|state| state.get(CONFIRM)).and_then(Value::as_str);
+    let (Some(token), Some(answer)) = (token, answers.get(CONFIRM)) else { return Ok(None) };
+    let accepted = answer.get("action").is_some_and(|action| action == "accept");
+    match accepted && answers.field(CONFIRM, "agree") == Some(&Value::Bool(true)) {
+        true => Ok(Some(token.to_owned())),
+        false => Err(Error::refused("the person was asked and did not agree")),
+    }
+}
+
 /// The answer to a question for confirmation, when there is one among the arguments.
 fn read_confirm(tool: &Tool, given: Option<Value>) -> Result<Option<String>, Error> {
     match given {
@@ -133,13 +177,58 @@ fn read_confirm(tool: &Tool, given: Option<Value>) -> Result<Option<String>, Err
     }
 }
 
-/// The arguments in short, for the audit log.
+/// The arguments in short, for the audit log. What goes on to a device (`data`) is named and not
+/// told, and so is whatever looks like a code: one that is misspelt is a code all the same.
 fn target(args: &Map<String, Value>) -> String {
-    let mut text = serde_json::to_string(args).unwrap_or_default();
+    let told = args.iter().map(|(name, value)| {
+        let told = match value {
+            Value::Object(fields) if name == "data" => {
+                let named = fields.keys().map(|field| (field.clone(), Value::from("…")));
+                Value::Object(named.collect())
+            }
+            value if looks_secret(name, value) => "…".into(),
+            value => value.clone(),
+        };
+        (name.clone(), told)
+    });
+    let mut text = Value::Object(told.collect()).to_string();
     if text.len() > TARGET {
         let end = (0..=TARGET).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
         text.truncate(end);
         text.push('…');
     }
     text
+}
+
+/// Whether it may be the code of a lock or an alarm, by its name or by being nothing but digits.
+fn looks_secret(name: &str, value: &Value) -> bool {
+    let named =
+        ["code", "pin", "password", "token", "secret"].iter().any(|word| name.contains(word));
+    let digits = |text: &str| text.len() >= 3 && text.bytes().all(|b| b.is_ascii_digit());
+    match value {
+        Value::String(text) => named || digits(text),
+        Value::Number(number) => named || digits(&number.to_string()),
+        Value::Object(_) | Value::Array(_) | Value::Null | Value::Bool(_) => named,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[test]
+    fn no_code_reaches_the_audit_log_however_it_is_written() {
+        for args in [
+            json!({"service": "alarm.disarm", "data": {"code": "987654"}}),
+            json!({"service": "alarm.disarm", "data": {"cod": 987654}}),
+            json!({"service": "alarm.disarm", "code": "987654"}),
+            json!({"service": "alarm.disarm", "cod": 987654}),
+            json!({"service": "lock.unlock", "my_pin": "x987654"}),
+        ] {
+            let told = target(args.as_object().unwrap());
+            assert!(!told.contains("987654"), "{told}");
+            assert!(told.contains("\"service\":\""), "{told}");
+        }
+        let plain = json!({"entity_ids": ["light.a"], "seconds": 12});
+        assert_eq!(target(plain.as_object().unwrap()), plain.to_string());
+    }
 }

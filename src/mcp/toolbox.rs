@@ -5,6 +5,7 @@
 //! beyond the shape of a tool's definition.
 
 use crate::error::Error;
+use crate::mcp::share::Shares;
 use crate::mcp::{Config, Profile, Prompt, Resources, Tool, find, pair, wire};
 use crate::policy::{Caller, Level, Policy};
 use std::collections::BTreeMap;
@@ -22,6 +23,8 @@ pub(crate) struct Inner {
     pub(crate) config: Config,
     /// One permit for each tool call under way.
     pub(crate) busy: Semaphore,
+    /// How many of them are whose.
+    pub(crate) shares: Shares,
     held: RwLock<Arc<Held>>,
     changes: watch::Sender<Changes>,
 }
@@ -64,6 +67,7 @@ impl Toolbox {
                 policy: policy.clone(),
                 config: config.clone(),
                 busy: Semaphore::new(config.calls.max(1)),
+                shares: Shares::default(),
                 held: RwLock::new(Arc::new(held)),
                 changes: watch::Sender::new(Changes::default()),
             }
@@ -110,12 +114,13 @@ impl Toolbox {
         &self.inner.policy
     }
 
-    /// Returns the names of the services that have tools, resources or prompts.
+    /// Returns the names of the profiles, which are those of the services that have tools, resources
+    /// or prompts, but for what is [placed](Tool::placed).
     pub fn services(&self) -> Vec<String> {
         let held = self.held();
-        let mut names: Vec<String> = held.tools.values().map(|k| k.tool.service().into()).collect();
-        names.extend(held.shelves.iter().map(|shelf| shelf.scheme().to_owned()));
-        names.extend(held.prompts.values().map(|prompt| prompt.service().to_owned()));
+        let mut names: Vec<String> = held.tools.values().map(|k| k.tool.profile().into()).collect();
+        names.extend(held.shelves.iter().map(|shelf| shelf.profile().to_owned()));
+        names.extend(held.prompts.values().map(|prompt| prompt.profile().to_owned()));
         names.retain(|name| name != pair::SERVICE);
         names.sort_unstable();
         names.dedup();
@@ -174,7 +179,8 @@ impl Toolbox {
         let may: Vec<&Known> = held
             .tools
             .values()
-            .filter(|k| k.tool.service() != pair::SERVICE && self.shows(caller, &k.tool))
+            .filter(|k| k.tool.service() != pair::SERVICE && k.tool.place.is_none())
+            .filter(|k| self.shows(caller, &k.tool))
             .filter(|k| service.is_none_or(|service| k.tool.service() == service))
             .collect();
         let texts: Vec<find::Text<'_>> = may
@@ -190,7 +196,7 @@ impl Toolbox {
     /// Returns the tool of that name, when clients of `profile` may name it.
     pub(crate) fn tool(&self, name: &str, profile: &Profile) -> Option<Known> {
         let known = self.held().tools.get(name).cloned()?;
-        profile.reaches(known.tool.service()).then_some(known)
+        profile.reaches(known.tool.profile()).then_some(known)
     }
 
     pub(crate) fn held(&self) -> Arc<Held> {
@@ -212,6 +218,6 @@ impl Held {
     /// The tools that clients of `profile` reach only by name, whoever they are.
     pub(crate) fn hidden(&self, profile: &Profile) -> impl Iterator<Item = &Known> {
         let reached = *profile == Profile::Default;
-        self.tools.values().filter(move |k| reached && !k.tool.in_profile)
+        self.tools.values().filter(move |k| reached && !k.tool.in_profile && k.tool.place.is_none())
     }
 }

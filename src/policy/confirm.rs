@@ -31,6 +31,10 @@ impl Asked {
     pub(super) fn ask(&self, caller: &Caller, action: &str, target: &str) -> String {
         let Ok(token) = random_hex(4) else { return String::new() };
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        // Of several questions about one thing only the newest can be answered.
+        let same =
+            |q: &Question| q.caller == caller.token && q.action == action && q.target == target;
+        open.retain(|question| !same(question));
         if open.len() >= MOST {
             open.pop_front();
         }

@@ -17,6 +17,7 @@ pub use audit::Outcome;
 pub use caller::{Caller, Via};
 pub use grant::{EntityFacts, EntityScope, Grant, Level};
 pub use token::{NewToken, TokenInfo};
+pub(crate) use underway::Question;
 pub use underway::Underway;
 
 use crate::config::{Env, Fault, Form, JsonSchema, Range, Secret};
@@ -252,10 +253,17 @@ impl Policy {
         }
         self.record(caller, action, target, Outcome::Asked, None);
         let token = self.shared.asked.ask(caller, action, target);
+        if let Some(draft) = &caller.underway {
+            draft.ask(format!("{action} on {target}"), token.clone());
+        }
         let seconds = self.shared.config.confirm_seconds;
+        let wrong = match given.is_some_and(|given| !given.is_empty()) {
+            true => "That confirmation is not, or no longer, valid for this. ",
+            false => "",
+        };
         Err(Error::conflict(format!(
-            "{action} on {target} needs a confirmation by the person. Ask them; if they agree, repeat \
-             the call with confirm=\"{token}\" within {seconds} s"
+            "{wrong}{action} on {target} needs a confirmation by the person. Ask them; if they agree, \
+             repeat the call with confirm=\"{token}\" within {seconds} s"
         )))
     }
 

@@ -14,6 +14,16 @@ use std::time::Instant;
 #[derive(Default)]
 pub(crate) struct Draft {
     line: Mutex<Option<Line>>,
+    question: Mutex<Option<Question>>,
+}
+
+/// A confirmation that a step asked for.
+#[derive(Clone)]
+pub(crate) struct Question {
+    /// What is to be done, for a person.
+    pub(crate) what: String,
+    /// What the call is repeated with.
+    pub(crate) token: String,
 }
 
 struct Line {
@@ -48,6 +58,11 @@ impl Draft {
         true
     }
 
+    pub(super) fn ask(&self, what: String, token: String) {
+        let question = Some(Question { what, token });
+        *self.question.lock().unwrap_or_else(PoisonError::into_inner) = question;
+    }
+
     fn take(&self) -> Option<Line> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -75,7 +90,7 @@ impl Policy {
     pub fn begin(&self, caller: &Caller, action: &str, target: &str, level: Level) -> Underway {
         let (action, target) = (action.to_owned(), target.to_owned());
         let line = Line { action, target, outcome: None, reason: None };
-        let draft = Arc::new(Draft { line: Mutex::new(Some(line)) });
+        let draft = Arc::new(Draft { line: Mutex::new(Some(line)), question: Mutex::default() });
         let caller = Caller { underway: Some(draft.clone()), ..caller.clone() };
         let (policy, only_looks) = (self.clone(), level <= Level::Read);
         Underway { policy, caller, draft, only_looks, began: Instant::now() }
@@ -86,6 +101,11 @@ impl Underway {
     /// Returns the caller that the call's steps act for.
     pub fn caller(&self) -> Caller {
         self.caller.clone()
+    }
+
+    /// Returns the confirmation that a step asked for, if one did.
+    pub(crate) fn question(&self) -> Option<Question> {
+        self.draft.question.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Writes the call's line; `failure` is what it failed with.

@@ -19,6 +19,7 @@ mod restart;
 mod rig;
 mod runs;
 mod scopes;
+mod seed;
 mod shelf;
 mod tls;
 mod waits;

@@ -1,6 +1,7 @@
 //! Tests of mcp: the toolbox by itself, the routes without sockets, the local socket, and the
 //! official clients and suites against the fixtures of `examples/conformance`.
 
+mod agree;
 pub mod clients;
 mod local;
 mod notices;

@@ -267,7 +267,7 @@ impl Plan {
     /// What is confirmed: the risky entities, the house and the data, codes left out.
     pub(super) fn confirmed_target(&self, house: &House) -> String {
         let mut data = self.data.clone();
-        data.retain(|field, _| !is_secret(field));
+        data.retain(|field, value| !is_secret(field, value));
         let data = match data.is_empty() {
             true => String::new(),
             false => format!(" with {}", text::clean(&Value::Object(data).to_string(), 2000)),
@@ -306,6 +306,9 @@ impl Plan {
     }
 }
 
-fn is_secret(field: &str) -> bool {
+/// Whether it is a code, or a misspelt one: a text of nothing but digits.
+fn is_secret(field: &str, value: &Value) -> bool {
+    let digits = |text: &str| text.len() >= 3 && text.bytes().all(|b| b.is_ascii_digit());
     ["code", "pin", "password", "token"].iter().any(|word| field.contains(word))
+        || value.as_str().is_some_and(digits)
 }

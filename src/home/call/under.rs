@@ -183,9 +183,11 @@ impl Under {
         self.watched.iter().map(|watched| (watched.id.clone(), verdict(watched))).collect()
     }
 
-    /// Home Assistant is still at it: answer now, and write a later failure to the audit log.
+    /// Home Assistant has not answered: answer now, and write a later failure to the audit log.
     fn leave(mut self, home: &Home, caller: &Caller, target: &str) -> Done {
         self.judge(None, false);
+        // Busy, or gone without a word: then the cache is not true any more.
+        self.house.doubt();
         let done = Done { entities: self.verdicts(), response: None, unanswered: true };
         let (policy, caller, target) = (home.policy().clone(), caller.clone(), target.to_owned());
         let (asked, within, service) = (self.asked, self.house.timeout, self.service);

@@ -24,6 +24,8 @@ use tokio_tungstenite::tungstenite::Message;
 const GREETING: Duration = Duration::from_secs(10);
 /// A message that cannot be written within this means that the other side is stuck.
 const WRITE: Duration = Duration::from_secs(10);
+/// A sign of life that was asked for may take so long.
+const PONG: Duration = Duration::from_secs(5);
 /// After so many events without a pause, other tasks get their turn.
 const BATCH: usize = 64;
 
@@ -119,23 +121,23 @@ async fn read(
     loop {
         let next = tokio::select! {
             biased;
-            next = stream.next() => next,
-            () = tokio::time::sleep_until(heard + quiet) => {
-                if ping.try_send(()).is_err() || heard.elapsed() > quiet * 2 {
-                    return Error::offline(format!(
-                        "it has been silent for {} s", heard.elapsed().as_secs()
-                    ));
-                }
-                // Whatever comes now, an answer to the ping included, shows that it is alive.
-                match tokio::time::timeout(quiet, stream.next()).await {
-                    Ok(next) => next,
-                    Err(_) => return Error::offline(format!(
-                        "it has been silent for {} s", heard.elapsed().as_secs()
-                    )),
-                }
-            }
+            next = stream.next() => Some(next),
+            () = tokio::time::sleep_until(heard + quiet) => None,
+            () = house.doubted() => None,
+        };
+        let silent =
+            || Error::offline(format!("it has been silent for {} s", heard.elapsed().as_secs()));
+        let next = match next {
+            Some(next) => next,
+            None if ping.try_send(()).is_err() => return silent(),
+            // Whatever comes now, an answer to the ping included, shows that it is alive.
+            None => match tokio::time::timeout(quiet.min(PONG), stream.next()).await {
+                Ok(next) => next,
+                Err(_) => return silent(),
+            },
         };
         heard = Instant::now();
+        house.hears();
         let end = match next {
             Some(Ok(Message::Text(text))) => take(house, known, &text).await.err(),
             Some(Ok(Message::Binary(_))) => {

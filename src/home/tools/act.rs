@@ -146,7 +146,7 @@ fn told(house: &House, done: Done) -> Value {
     let mut answer = limited(rows);
     answer["counts"] = Value::Object(counts.into_iter().filter(|(_, n)| *n != 0).collect());
     if done.unanswered {
-        answer["unanswered"] = "Home Assistant is still at it".into();
+        answer["unanswered"] = "Home Assistant has not answered yet; it may still happen".into();
     }
     if let Some(mut response) = done.response {
         if text::shrink(&mut response, BUDGET - 1024) {

@@ -178,7 +178,13 @@ pub(crate) fn faults(config: &Config) -> Vec<Fault> {
     let good = |origin: &str| origin == "*" || read_origin(&plain_origin(origin)).is_some();
     let origins = config.origins.iter().filter(|origin| !good(origin)).map(|origin| {
         let must = "must be an origin such as https://panel.example";
-        Fault::new("http.origins", format!("'{}' {must}", shown(origin)))
+        Fault::new(
+            "http.origins",
+            format!(
+                "'{}' {must}",
+                shown(origin.rsplit_once('@').map_or(origin.as_str(), |(_, site)| site))
+            ),
+        )
     });
     hosts.chain(origins).collect()
 }

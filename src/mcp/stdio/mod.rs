@@ -91,7 +91,7 @@ impl Hello {
 /// Conflict when somebody serves there already, Broken when the socket cannot be made.
 pub async fn serve_socket(mcp: &Mcp, path: &Path) -> Result<(), Error> {
     let place = path.display();
-    if dial(path).await.is_some() {
+    if dial(path).await?.is_some() {
         return Err(Error::conflict(format!("another Hearth serves {place} already")));
     }
     // What is left from a Hearth that was killed.

@@ -8,8 +8,19 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _,
 use tokio::net::UnixStream;
 
 /// Connects to the daemon's socket at `path`; `None` when no daemon listens there.
-pub async fn dial(path: &Path) -> Option<UnixStream> {
-    UnixStream::connect(path).await.ok()
+///
+/// # Errors
+/// Refused when this user may not see or use the socket: a daemon may well be there.
+pub async fn dial(path: &Path) -> Result<Option<UnixStream>, Error> {
+    match UnixStream::connect(path).await {
+        Ok(line) => Ok(Some(line)),
+        Err(e) if e.kind() == ErrorKind::PermissionDenied => Err(Error::refused(format!(
+            "this user may not use {}; run the command as the user that runs Hearth, or give a data \
+             folder of your own with --data-dir",
+            path.display()
+        ))),
+        Err(_) => Ok(None),
+    }
 }
 
 /// Carries MCP between this process's stdin and stdout and the daemon at the other end of `line`.
