@@ -38,6 +38,12 @@ const TABLE: &[(&str, &str, When)] = &[
     ("update", "install", When::Always),
     ("homeassistant", "restart", When::Always),
     ("homeassistant", "stop", When::Always),
+    // What reads its settings anew may stop what runs.
+    ("homeassistant", "reload_all", When::Always),
+    ("homeassistant", "reload_core_config", When::Always),
+    ("*", "reload", When::Always),
+    // No service: an event that is deleted is gone.
+    ("calendar", "delete_event", When::Always),
     ("hassio", "*", When::Always),
     ("backup", "*", When::Always),
     ("recorder", "purge", When::Always),
@@ -133,7 +139,7 @@ pub(crate) fn is_for_admins(service: &str) -> bool {
 
 fn in_table(own: &str, name: &str, class: Option<&str>) -> bool {
     TABLE.iter().any(|(d, s, when)| {
-        let fits = *d == own && (*s == "*" || *s == name);
+        let fits = (*d == "*" || *d == own) && (*s == "*" || *s == name);
         fits && match when {
             When::Always => true,
             When::Class(classes) => class.is_some_and(|class| classes.contains(&class)),
@@ -184,6 +190,8 @@ mod tests {
         check("homeassistant.toggle", "cover.garage", Some("garage"), true);
         check("scene.apply", "lock.front", None, true);
         check("update.install", "update.core", None, true);
+        check("calendar.delete_event", "calendar.family", None, true);
+        check("calendar.create_event", "calendar.family", None, false);
     }
 
     #[test]
@@ -197,6 +205,8 @@ mod tests {
             "shell_command.rm",
             "lock.unlock",
             "conversation.process",
+            "homeassistant.reload_all",
+            "automation.reload",
         ] {
             assert!(rules.asks(asks), "{asks}");
         }

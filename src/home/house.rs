@@ -6,6 +6,7 @@ use crate::events::{self, Event, Events, HouseChange};
 use crate::home::config::{Address, Config, Place};
 use crate::home::entities::Cache;
 use crate::home::feed::link::Link;
+use crate::home::history::Recorder;
 use crate::home::text;
 use crate::policy::{EntityFacts, EntityScope};
 use crate::tasks::{State, Status};
@@ -27,6 +28,8 @@ pub(crate) struct House {
     pub(crate) retry: Duration,
     pub(crate) refused: Duration,
     pub(crate) most_message: usize,
+    /// The way to what the house has stored.
+    pub(crate) recorder: Recorder,
     cache: RwLock<Cache>,
     about: RwLock<About>,
     stand: Mutex<Stand>,
@@ -100,6 +103,7 @@ impl House {
             retry: Duration::from_secs(config.retry_seconds.max(1)),
             refused: Duration::from_secs(config.refused_seconds.max(1)),
             most_message: config.most_message_bytes,
+            recorder: Recorder::default(),
         }
     }
 

@@ -5,6 +5,7 @@
 //! to change anything; every entity they name passes the caller's scope. Away houses are answered for
 //! from the cache, marked stale. It never stores states on disk and never polls.
 
+mod ask;
 mod call;
 mod config;
 mod confirm;
@@ -12,11 +13,14 @@ mod entities;
 mod expect;
 mod feed;
 mod find;
+mod history;
 mod house;
+mod moment;
 mod near;
 mod overview;
 mod prompts;
 mod resources;
+mod rest;
 mod routes;
 mod seed;
 mod select;
@@ -35,6 +39,7 @@ pub use seed::{prompts as seed_prompts, resources as seed_resources};
 
 use crate::error::Error;
 use crate::events::Events;
+use crate::http::ask::Ask;
 use crate::mcp::Toolbox;
 use crate::policy::{Caller, EntityScope, Policy};
 use crate::tasks::{Tasks, Whose};
@@ -61,6 +66,8 @@ struct Shared {
     events: Events,
     tasks: Tasks,
     policy: Policy,
+    /// For what Home Assistant answers over REST only.
+    ask: Ask,
 }
 
 impl Home {
@@ -103,6 +110,7 @@ impl Home {
             events: events.clone(),
             tasks: tasks.clone(),
             policy: policy.clone(),
+            ask: reach.ask(tasks),
         };
         Ok(Home { shared: Arc::new(shared) })
     }
@@ -156,6 +164,10 @@ impl Home {
 
     fn policy(&self) -> &Policy {
         &self.shared.policy
+    }
+
+    fn rest(&self) -> &Ask {
+        &self.shared.ask
     }
 
     fn events(&self) -> &Events {

@@ -45,7 +45,8 @@ impl Toolbox {
         }
         let policy = &self.inner.policy;
         let target = target(&args);
-        let underway = policy.begin(&call.caller, tool.name, &target, tool.level);
+        let level = tool.level_of(&args);
+        let underway = policy.begin(&call.caller, tool.name, &target, level);
         let caller = underway.caller();
         call.caller = caller.clone();
         let client = call.client.clone();
@@ -54,7 +55,7 @@ impl Toolbox {
             if call.confirm.is_none() {
                 call.confirm = agreed(&client)?;
             }
-            policy.check(&call.caller, tool.service(), tool.level)?;
+            policy.check(&call.caller, tool.service(), level)?;
             self.within_limits(&tool, call, args).await
         }
         .await;

@@ -7,7 +7,7 @@ use crate::mcp::{Answer, Boxed, Client, Place, arguments};
 use crate::policy::{Caller, Level};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -84,6 +84,9 @@ impl<R> From<R> for Reply<R> {
 pub(crate) type Run =
     Arc<dyn Fn(Call, Value) -> Boxed<'static, Result<Answer, Error>> + Send + Sync>;
 
+/// Says from its arguments which level a call needs.
+pub(crate) type LevelOf = fn(&Map<String, Value>) -> Level;
+
 /// A tool that a service offers.
 #[derive(Clone)]
 pub struct Tool {
@@ -91,6 +94,7 @@ pub struct Tool {
     pub(crate) title: &'static str,
     pub(crate) about: &'static str,
     pub(crate) level: Level,
+    pub(crate) acting: Option<LevelOf>,
     pub(crate) destructive: bool,
     pub(crate) idempotent: bool,
     pub(crate) open_world: bool,
@@ -170,6 +174,7 @@ impl Tool {
             title,
             about,
             level,
+            acting: None,
             destructive: false,
             idempotent: level == Level::Read,
             open_world: false,
@@ -186,6 +191,15 @@ impl Tool {
     /// Says that it may undo or overwrite something.
     pub fn destructive(mut self) -> Tool {
         self.destructive = true;
+        self
+    }
+
+    /// Says that some calls need more than its own level, and which. Such a tool is listed for
+    /// everybody who may make the least of its calls, takes `confirm`, and is not announced as
+    /// read-only; policy checks and writes down each call at its own level.
+    pub fn acting(mut self, level: fn(&Map<String, Value>) -> Level) -> Tool {
+        self.acting = Some(level);
+        self.idempotent = false;
         self
     }
 
@@ -246,8 +260,18 @@ impl Tool {
         self.place.map_or_else(|| self.service(), |place| place.profile)
     }
 
+    /// Returns the level that a call with these arguments needs, never less than the tool's own.
+    pub(crate) fn level_of(&self, args: &Map<String, Value>) -> Level {
+        self.acting.map_or(self.level, |acting| acting(args).max(self.level))
+    }
+
+    /// Whether none of its calls changes anything.
+    pub(crate) fn only_reads(&self) -> bool {
+        self.level == Level::Read && self.acting.is_none() && !self.destructive
+    }
+
     /// Whether it takes the optional argument `confirm`: everything that changes something does.
     pub(crate) fn takes_confirm(&self) -> bool {
-        self.destructive || self.level > Level::Read
+        !self.only_reads()
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::error::{Error, Kind};
 use crate::mcp::{Answer, Block, Contents, Entry, Prompt, Template, Tool, schema};
-use crate::policy::Level;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use rmcp::ErrorData;
@@ -17,9 +16,8 @@ use serde_json::json;
 pub(crate) fn definition(tool: &Tool) -> rmcp::model::Tool {
     let confirm = tool.takes_confirm();
     let input = if confirm { schema::with_confirm(&tool.input) } else { tool.input.clone() };
-    let reads = tool.level == Level::Read && !tool.destructive;
     let mut hints = ToolAnnotations::new().open_world(tool.open_world);
-    if reads {
+    if tool.only_reads() {
         hints = hints.read_only(true);
     } else {
         hints = hints.destructive(tool.destructive);

@@ -8,7 +8,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use filter::{Filter, Wanted};
+pub(crate) use filter::{Filter, Wanted, seconds};
 pub(crate) use target::{Target, expand};
 
 use crate::error::Error;

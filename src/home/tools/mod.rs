@@ -1,10 +1,19 @@
-//! The six tools with which an assistant controls a house.
+//! The tools with which an assistant looks at a house and controls it.
 //!
-//! Their words are few: the catalogue of this part stays below 6 KB, because every client carries it
-//! in each conversation.
+//! Their words are few: the whole catalogue stays below 20 KB, because every client carries it in each
+//! conversation. The six here are the core; the others are in families of their own.
 
 mod act;
+mod calendar;
+mod camera;
+mod history;
+mod logs;
 mod look;
+mod pick;
+mod reading;
+mod system;
+mod todo;
+mod trace;
 mod wait;
 
 pub(crate) use act::{CallArgs, call};
@@ -47,8 +56,8 @@ pub(super) fn tools(home: &Home) -> Vec<Tool> {
     let call = Words {
         name: "home_call",
         title: "Call a service",
-        about: "Call any Home Assistant service. Says per entity: verified (the state shows it), \
-                pending, or unchanged.",
+        about: "Call any Home Assistant service, also weather.get_forecasts with return_response. \
+                Says per entity: verified (the state shows it), pending, or unchanged.",
     };
     let watch = Words {
         name: "home_watch",
@@ -62,7 +71,7 @@ pub(super) fn tools(home: &Home) -> Vec<Tool> {
     };
     let patience = Duration::from_secs(home.config().timeout_seconds + 5);
     let longest = Duration::from_secs(wait::LONGEST_WATCH + 5);
-    vec![
+    let mut all = vec![
         tool::<_, look::Overview, _, _>(home, overview, Level::Read, look::overview),
         tool::<_, look::Found, _, _>(home, find, Level::Read, look::find),
         tool::<_, look::Got, _, _>(home, get, Level::Read, look::get),
@@ -71,7 +80,9 @@ pub(super) fn tools(home: &Home) -> Vec<Tool> {
             .within(patience),
         tool::<_, wait::Watched, _, _>(home, watch, Level::Read, wait::watch).within(longest),
         tool::<_, wait::Rendered, _, _>(home, template, Level::Read, wait::template),
-    ]
+    ];
+    all.extend(reading::tools(home));
+    all
 }
 
 /// Runs `home_find` by its arguments as JSON; for other names of the same thing.

@@ -106,7 +106,7 @@ pub(super) async fn template(home: Home, call: Call, args: TemplateArgs) -> Resu
     Ok(answer)
 }
 
-fn needs_open_scope(home: &Home, call: &Call, why: &str) -> Result<(), Error> {
+pub(super) fn needs_open_scope(home: &Home, call: &Call, why: &str) -> Result<(), Error> {
     if home.sight(&call.caller).is_open() {
         return Ok(());
     }

@@ -67,6 +67,26 @@ async fn without_an_administrator_everything_works_but_what_needs_one() {
     let event = json!({"event_type": "hearth_test_event", "seconds": 1});
     let e = rig.try_tool("home_watch", event).await.unwrap_err();
     assert!(e.kind() == Kind::Refused && e.what().contains("an administrator's token"), "{e}");
+    for (tool, args) in [
+        ("home_trace", json!({"entity_id": "automation.guest_mode_lights"})),
+        ("home_logs", json!({})),
+        ("home_logs", json!({"file": true})),
+        ("home_system", json!({"what": "check"})),
+    ] {
+        let e = rig.try_tool(tool, args.clone()).await.unwrap_err();
+        let said = e.kind() == Kind::Refused && e.what().contains("an administrator's token");
+        assert!(said, "{tool} {args}: {e}");
+    }
+    // What needs none works.
+    for (tool, args) in [
+        ("home_history", json!({"entity_ids": id})),
+        ("home_history", json!({"kind": "logbook", "entity_ids": id})),
+        ("home_todo", json!({"list": "Chores"})),
+        ("home_calendar", json!({"calendar": "Family"})),
+        ("home_system", json!({"what": "updates"})),
+    ] {
+        rig.tool(tool, args).await;
+    }
     let scope = EntityScope { exposed_only: true, ..EntityScope::default() };
     let guest = rig.token("guest", Level::Read, scope).await;
     let seen = rig.tool_as(&guest, "home_overview", json!({})).await.unwrap();

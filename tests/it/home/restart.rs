@@ -43,6 +43,16 @@ async fn while_the_house_is_away_answers_are_marked_stale() {
     for (tool, args) in [
         ("home_template", json!({"template": "{{ 1 }}"})),
         ("home_watch", json!({"entity_ids": [id]})),
+        ("home_history", json!({"entity_ids": [id]})),
+        ("home_history", json!({"kind": "energy"})),
+        ("home_trace", json!({})),
+        ("home_logs", json!({})),
+        ("home_logs", json!({"file": true})),
+        ("home_system", json!({"what": "health"})),
+        ("home_system", json!({"what": "check"})),
+        ("home_todo", json!({"list": "Chores"})),
+        ("home_calendar", json!({"calendar": "Family"})),
+        ("home_camera", json!({"camera": "camera.demo_camera"})),
     ] {
         let e = rig.try_tool(tool, args).await.unwrap_err();
         assert_eq!(e.kind(), Kind::Offline, "{tool}: {e}");

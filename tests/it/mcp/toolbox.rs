@@ -244,3 +244,34 @@ async fn tools_that_come_and_go_are_announced() {
     let reader = bench.reader().await;
     assert!(!names(&bench, &reader, &Profile::Default).contains(&"lamp_get".to_owned()));
 }
+
+#[tokio::test]
+async fn a_tool_that_also_acts_needs_more_for_that() {
+    fn level(args: &Map<String, Value>) -> Level {
+        if args.get("text") == Some(&json!("look")) { Level::Read } else { Level::Admin }
+    }
+    let bench = Bench::new().await;
+    let run = |_: Call, echo: crate::mcp::Echo| async move { Ok(Answer::from(echo.text)) };
+    let both = Tool::rich("lamp_both", "Look or act", "Both", Level::Read, run).acting(level);
+    bench.toolbox.add_tools(vec![both]);
+    let reader = bench.reader().await;
+    // It is there for whoever may make the least of its calls, and not announced as harmless.
+    let lamp = bench.toolbox.profile("lamp").unwrap();
+    assert!(names(&bench, &reader, &lamp).contains(&"lamp_both".to_owned()));
+    let shown = bench.toolbox.catalogue(&reader, &lamp);
+    let shown = shown.iter().find(|tool| tool["name"] == "lamp_both").unwrap();
+    assert_ne!(shown["annotations"]["readOnlyHint"], true, "{shown}");
+    assert!(shown["inputSchema"]["properties"]["confirm"].is_object(), "{shown}");
+    let call = async |caller: &Caller, text: &str| {
+        let args = json!({ "text": text }).as_object().unwrap().clone();
+        bench.toolbox.call(Call::new(caller.clone()), "lamp_both", args).await
+    };
+    assert!(call(&reader, "look").await.is_ok());
+    let e = call(&reader, "act").await.unwrap_err();
+    assert!(e.kind() == Kind::Refused && e.what().contains("may not admin lamp"), "{e}");
+    let admin = bench.caller("admin", Level::Admin, &[]).await;
+    assert!(call(&admin, "act").await.is_ok() && call(&admin, "look").await.is_ok());
+    // What only looked is not written down.
+    let outcomes: Vec<&str> = bench.policy.audit().iter().map(|line| line.outcome).collect();
+    assert_eq!(outcomes, ["denied", "allowed"]);
+}
