@@ -6,6 +6,7 @@
 //! from the cache, marked stale. It never stores states on disk and never polls.
 
 mod call;
+mod changes;
 mod config;
 mod confirm;
 mod entities;
@@ -19,6 +20,7 @@ mod prompts;
 mod resources;
 mod routes;
 mod select;
+mod settings;
 mod template;
 mod text;
 mod tools;
@@ -34,9 +36,12 @@ pub use tools::tools;
 
 use crate::error::Error;
 use crate::events::Events;
+use crate::http::ask::Ask;
 use crate::policy::{Caller, EntityScope, Policy};
+use crate::store::Store;
 use crate::tasks::{Tasks, Whose};
 use crate::web;
+use changes::Changes;
 use house::House;
 use select::Sight;
 use std::sync::Arc;
@@ -59,10 +64,12 @@ struct Shared {
     events: Events,
     tasks: Tasks,
     policy: Policy,
+    changes: Changes,
+    ask: Ask,
 }
 
 impl Home {
-    /// Starts one connection per configured house. A house that is away or has no token yet does not
+    /// Starts one connection per configured house; what is changed is kept in `store`. A house that is away or has no token yet does not
     /// make it fail; `/ready` and every tool say so instead.
     ///
     /// # Errors
@@ -72,6 +79,7 @@ impl Home {
         events: &Events,
         tasks: &Tasks,
         policy: &Policy,
+        store: &Store,
         reach: &Reach,
     ) -> Result<Home, Error> {
         let mut houses = Vec::new();
@@ -101,6 +109,8 @@ impl Home {
             events: events.clone(),
             tasks: tasks.clone(),
             policy: policy.clone(),
+            changes: Changes::new(store),
+            ask: reach.ask().clone(),
         };
         Ok(Home { shared: Arc::new(shared) })
     }
@@ -154,6 +164,16 @@ impl Home {
 
     fn policy(&self) -> &Policy {
         &self.shared.policy
+    }
+
+    /// What was changed through Hearth.
+    fn changes(&self) -> &Changes {
+        &self.shared.changes
+    }
+
+    /// The client for what Home Assistant offers over REST alone.
+    fn ask(&self) -> &Ask {
+        &self.shared.ask
     }
 
     fn events(&self) -> &Events {

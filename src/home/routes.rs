@@ -2,6 +2,7 @@
 //! tools, below `/api/home`.
 
 use crate::error::Error;
+use crate::home::changes::routes as changes;
 use crate::home::find::Query as Wish;
 use crate::home::house::{House, now};
 use crate::home::select::{Filter, Sight, Wanted, missing};
@@ -26,8 +27,14 @@ const BUDGET: usize = 256 * 1024;
 const MOST: usize = 5000;
 
 /// The paths of the routes, for whoever asks for one that is not there.
-pub const API: &[&str] =
-    &["/api/home/call", "/api/home/entities", "/api/home/entities/{id}", "/api/home/houses"];
+pub const API: &[&str] = &[
+    "/api/home/call",
+    "/api/home/changes",
+    "/api/home/changes/{id}/undo",
+    "/api/home/entities",
+    "/api/home/entities/{id}",
+    "/api/home/houses",
+];
 
 /// Returns the routes. They stand behind the guard, which says who calls.
 pub fn routes(home: &Home) -> Router {
@@ -36,6 +43,8 @@ pub fn routes(home: &Home) -> Router {
         .route("/api/home/entities", get(entities))
         .route("/api/home/entities/{id}", get(entity))
         .route("/api/home/call", post(call))
+        .route("/api/home/changes", get(changes::list))
+        .route("/api/home/changes/{id}/undo", post(changes::undo))
         .route("/api/home", any(nowhere))
         .route("/api/home/{*rest}", any(nowhere))
         .method_not_allowed_fallback(otherwise)
@@ -48,7 +57,8 @@ type Who = Extension<Caller>;
 async fn nowhere(uri: Uri) -> Error {
     Error::not_found(format!(
         "there is no '{}'; there is GET /api/home/houses, GET /api/home/entities, GET \
-         /api/home/entities/{{id}} and POST /api/home/call",
+         /api/home/entities/{{id}}, GET /api/home/changes, POST /api/home/changes/{{id}}/undo and POST \
+         /api/home/call",
         clean(uri.path(), 80)
     ))
 }
@@ -56,7 +66,7 @@ async fn nowhere(uri: Uri) -> Error {
 /// Answers a method that a path does not take.
 async fn otherwise(method: Method, uri: Uri) -> Response {
     let what = format!(
-        "{} does not take {method}: POST is for /api/home/call, GET for the others",
+        "{} does not take {method}: POST is for /api/home/call and …/undo, GET for the others",
         clean(uri.path(), 80)
     );
     refusal(StatusCode::METHOD_NOT_ALLOWED, "invalid", &what)

@@ -49,6 +49,8 @@ pub(crate) struct Done {
     pub(crate) response: Option<Value>,
     /// Home Assistant had not answered yet when this was written.
     pub(crate) unanswered: bool,
+    /// Id of the change, for undo; `None` when nothing it touched can be brought back.
+    pub(crate) change: Option<String>,
 }
 
 /// A call under way.
@@ -157,7 +159,7 @@ impl Under {
                 break;
             }
         }
-        Ok(Done { entities: self.verdicts(), response, unanswered: false })
+        Ok(Done { entities: self.verdicts(), response, unanswered: false, change: None })
     }
 
     /// A change of a watched entity is seen in the cache; the event only says when to look.
@@ -186,7 +188,8 @@ impl Under {
     /// Home Assistant is still at it: answer now, and write a later failure to the audit log.
     fn leave(mut self, home: &Home, caller: &Caller, target: &str) -> Done {
         self.judge(None, false);
-        let done = Done { entities: self.verdicts(), response: None, unanswered: true };
+        let done =
+            Done { entities: self.verdicts(), response: None, unanswered: true, change: None };
         let (policy, caller, target) = (home.policy().clone(), caller.clone(), target.to_owned());
         let (asked, within, service) = (self.asked, self.house.timeout, self.service);
         home.tasks().job(async move {

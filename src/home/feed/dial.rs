@@ -2,9 +2,11 @@
 
 use crate::error::Error;
 use crate::home::config::Address;
+use crate::http::ask::Ask;
 use crate::http::mdns::{self, Mdns};
 use crate::http::tls::ClientConfig;
 use crate::mcp::Boxed;
+use crate::tasks::Tasks;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,22 +28,29 @@ const UPGRADE: Duration = Duration::from_secs(10);
 /// A second buffer of the usual 128 KiB would be most of what a quiet connection costs.
 const BUFFER: usize = 16 * 1024;
 
-/// How houses are reached: whom to trust over TLS, and names of the local network.
+/// How houses are reached: whom to trust over TLS, names of the local network, the REST client.
 #[derive(Clone)]
 pub struct Reach {
     tls: Connector,
     resolve: Resolve,
+    ask: Ask,
 }
 
 impl Reach {
     /// Makes it from the TLS set-up and the resolver that all of Hearth share.
-    pub fn new(tls: Arc<ClientConfig>, mdns: &Mdns) -> Reach {
+    pub fn new(tls: Arc<ClientConfig>, mdns: &Mdns, tasks: &Tasks) -> Reach {
+        let ask = Ask::new(tls.clone(), mdns, tasks);
         let mdns = mdns.clone();
         let resolve: Resolve = Arc::new(move |host| {
             let mdns = mdns.clone();
             Box::pin(async move { mdns.resolve(&host, mdns::WAIT).await })
         });
-        Reach { tls: Connector::Rustls(tls), resolve }
+        Reach { tls: Connector::Rustls(tls), resolve, ask }
+    }
+
+    /// Returns the client for the REST interface.
+    pub(crate) fn ask(&self) -> &Ask {
+        &self.ask
     }
 
     /// Resolves `.local` names by `resolve` instead.

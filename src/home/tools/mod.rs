@@ -1,13 +1,16 @@
-//! The six tools with which an assistant controls a house.
+//! The tools with which an assistant controls and configures a house.
 //!
-//! Their words are few: the catalogue of this part stays below 6 KB, because every client carries it
+//! Their words are few: the catalogue of this part stays below 20 KB, because every client carries it
 //! in each conversation.
 
 mod act;
+mod edit;
 mod look;
+mod undo;
 mod wait;
 
 pub(crate) use act::{CallArgs, call};
+pub(crate) use undo::{UndoArgs, list as list_changes, run as undo_change};
 
 use crate::config::JsonSchema;
 use crate::error::Error;
@@ -62,7 +65,7 @@ pub fn tools(home: &Home) -> Vec<Tool> {
     };
     let patience = Duration::from_secs(home.config().timeout_seconds + 5);
     let longest = Duration::from_secs(wait::LONGEST_WATCH + 5);
-    vec![
+    let mut tools = vec![
         tool::<_, look::Overview, _, _>(home, overview, Level::Read, look::overview),
         tool::<_, look::Found, _, _>(home, find, Level::Read, look::find),
         tool::<_, look::Got, _, _>(home, get, Level::Read, look::get),
@@ -71,7 +74,10 @@ pub fn tools(home: &Home) -> Vec<Tool> {
             .within(patience),
         tool::<_, wait::Watched, _, _>(home, watch, Level::Read, wait::watch).within(longest),
         tool::<_, wait::Rendered, _, _>(home, template, Level::Read, wait::template),
-    ]
+    ];
+    tools.extend(edit::tools(home));
+    tools.extend(undo::tools(home));
+    tools
 }
 
 /// What a client is told of a tool.
