@@ -393,6 +393,7 @@ pub(crate) const KINDS: &[Kind] = &[
         example: r#"{"yaml":"blueprint:\n  name: Night light\n  domain: automation\n  input: {}\ntriggers: []\nactions: []\n"}"#,
         note: "ids are domain/path.yaml. Home Assistant does not give the text back: it is created and \
                deleted, not changed, and a delete is undone only when Hearth wrote the file",
+        asks: true,
         ..USUAL
     },
 ];

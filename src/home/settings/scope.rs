@@ -73,6 +73,14 @@ pub(crate) fn is_seen(cache: &Cache, sight: Sight<'_>, kind: &Kind, object: &Obj
     if sight.is_open() {
         return true;
     }
+    if is_narrow(sight) {
+        match kind.way {
+            // A device is seen by whoever sees a part of it; the others belong to the whole house.
+            Way::Device if !has_seen_part(cache, sight, &object.id) => return false,
+            Way::Integration | Way::Resource | Way::Blueprint => return false,
+            _ => {}
+        }
+    }
     let may = |id: &str| match cache.get(id) {
         Some(entity) => sight.permits(id, entity),
         // Disabled ones have no state: nothing but the id is known of them.
@@ -84,6 +92,18 @@ pub(crate) fn is_seen(cache: &Cache, sight: Sight<'_>, kind: &Kind, object: &Obj
     own_entity(kind, object).is_none_or(|id| may(&id))
         && mentioned(cache, &Value::Object(object.fields.clone())).iter().all(|id| may(id))
         && mentioned(cache, &Value::Object(object.more.clone())).iter().all(|id| may(id))
+}
+
+/// Whether somebody sees chosen entities, and not just all but some.
+fn is_narrow(sight: Sight<'_>) -> bool {
+    let scope = sight.scope;
+    scope.exposed_only || !scope.areas.is_empty() || !scope.labels.is_empty()
+}
+
+fn has_seen_part(cache: &Cache, sight: Sight<'_>, device: &str) -> bool {
+    let entries = cache.registry.entries.iter();
+    let mut parts = entries.filter(|(_, entry)| entry.device.as_deref() == Some(device));
+    parts.any(|(id, _)| sight.get(cache, id).is_some())
 }
 
 /// Checks that a caller may see an object.
@@ -127,10 +147,8 @@ pub(crate) fn check_write(
     if sight.is_open() {
         return Ok(());
     }
-    let scope = sight.scope;
-    let is_narrow = scope.exposed_only || !scope.areas.is_empty() || !scope.labels.is_empty();
     let is_own = kind.way == Way::File || kind.about.starts_with("helper");
-    if is_narrow && (kind.places || !is_own) {
+    if is_narrow(sight) && (kind.places || !is_own) {
         return Err(Error::refused(format!(
             "'{}' may use chosen entities only, and a change of a {} reaches beyond them",
             caller.name, kind.name

@@ -138,6 +138,14 @@ async fn only_administrators_configure_and_scopes_hold() {
         let e = rig.tool_as(&cook, "home_config_get", args.clone()).await.unwrap_err();
         assert_eq!(e.kind(), kind, "{args}: {e}");
     }
+    let all = rig.tool("home_config_get", json!({"kind": "device"})).await;
+    let mine = rig.tool_as(&cook, "home_config_get", json!({"kind": "device"})).await.unwrap();
+    let (all, mine) = (all["total"].as_u64().unwrap(), mine["total"].as_u64().unwrap());
+    assert!(mine > 0 && mine < all, "{mine} of {all} devices");
+    for kind in ["integration", "blueprint"] {
+        let none = rig.tool_as(&cook, "home_config_get", json!({"kind": kind})).await.unwrap();
+        assert_eq!(none["total"], 0, "{kind}: {none}");
+    }
     let light = "light.kitchen_lights";
     let script = |action: Value| {
         json!({"kind": "script", "id": "rules_cook",
