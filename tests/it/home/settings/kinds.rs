@@ -2,7 +2,7 @@
 
 use super::super::raw::Raw;
 use super::super::rig::{Rig, on_real};
-use super::{agreed, asked, holds, theirs};
+use super::{agreed, agreed_as, asked, holds, theirs};
 use hearth::error::Kind;
 use serde_json::{Value, json};
 
@@ -358,7 +358,8 @@ async fn a_blueprint_is_created_and_comes_back_with_its_text() {
     };
     let new = json!({"kind": "blueprint", "id": id, "config": {"yaml": yaml}});
     let bad = json!({"kind": "blueprint", "id": id, "config": {"yaml": "blueprint: {}"}});
-    assert_eq!(rig.try_tool("home_config_set", bad).await.unwrap_err().kind(), Kind::Invalid);
+    let refused = agreed_as(&rig, &rig.caller, "home_config_set", bad).await.unwrap_err();
+    assert_eq!(refused.kind(), Kind::Invalid, "{refused}");
     agreed(&rig, "home_config_set", new.clone()).await;
     assert!(there().await);
     assert_eq!(rig.try_tool("home_config_set", new).await.unwrap_err().kind(), Kind::Conflict);
