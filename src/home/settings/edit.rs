@@ -13,7 +13,7 @@ use crate::home::settings::access::{Access, Object};
 use crate::home::settings::diff::{diff, hash, put};
 use crate::home::settings::kinds::{Kind, Way};
 use crate::home::settings::replace::Replace;
-use crate::home::settings::{members, scope};
+use crate::home::settings::{arrival, members, scope};
 use crate::home::text::clean;
 use crate::policy::{Caller, Outcome};
 use serde_json::{Map, Value, json};
@@ -53,6 +53,8 @@ pub(crate) struct Done {
     pub(crate) diff: Vec<Value>,
     pub(crate) asks: Vec<String>,
     pub(crate) hint: Option<String>,
+    /// The entity that it is, where Home Assistant makes one of it.
+    pub(crate) entity_id: Option<String>,
 }
 
 impl<'a> Editor<'a> {
@@ -184,8 +186,17 @@ impl<'a> Editor<'a> {
             self.home.policy().confirm(self.caller, "home_config_set", &asked, self.confirm)?;
         }
         let own = (!own.is_empty()).then_some(own);
+        let bus = self.home.events().read();
         let (change, hint) = self.replace(kind, own, from, Some(to), Replace::default()).await?;
         done.hint = hint;
+        if kind.way == Way::File {
+            let came = arrival::wait(self.house, bus, kind, &change.object).await;
+            if came.as_ref().is_none_or(|came| came.is_broken) {
+                done.hint =
+                    Some("Home Assistant has not loaded it; home_logs may say why".to_owned());
+            }
+            done.entity_id = came.map(|came| came.entity_id);
+        }
         self.told(kind, change, done).await
     }
 

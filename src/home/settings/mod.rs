@@ -6,6 +6,7 @@
 //! replaces is stored.
 
 pub(crate) mod access;
+mod arrival;
 mod dashboards;
 pub(crate) mod diff;
 pub(crate) mod edit;

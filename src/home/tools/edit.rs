@@ -298,7 +298,13 @@ fn told(kind: &Kind, done: Done, dry_run: bool) -> Value {
             answer["needs_confirmation"] = done.asks.into();
         }
     }
-    for (name, value) in [("hash", done.hash), ("change", done.change), ("hint", done.hint)] {
+    let told = [
+        ("hash", done.hash),
+        ("change", done.change),
+        ("entity_id", done.entity_id),
+        ("hint", done.hint),
+    ];
+    for (name, value) in told {
         if let Some(value) = value {
             answer[name] = value.into();
         }

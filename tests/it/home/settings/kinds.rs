@@ -46,6 +46,11 @@ async fn whole_life(rig: &Rig, raw: &mut Raw, case: &Case) {
         theirs(raw, kind, &id).await
     );
 
+    if ["automation", "script", "scene"].contains(kind) {
+        let entity = made["entity_id"].as_str().unwrap_or_else(|| panic!("{kind}: {made}"));
+        assert_ne!(raw.state(entity).await, "unavailable", "{kind}: it works");
+    }
+
     // What is read is what is there, and is listed.
     let got = rig.tool("home_config_get", json!({"kind": kind, "id": id})).await;
     assert_eq!(got["hash"], made["hash"], "{kind}: {got}");

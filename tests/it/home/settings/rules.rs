@@ -257,3 +257,23 @@ async fn a_large_dashboard_is_read_and_changed_by_its_parts() {
     assert_eq!(config["views"], views);
     agreed(&rig, "home_undo", json!({"change": made["change"]})).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_changes_to_one_version_only_one_is_made() {
+    let rig = on_real().await;
+    let config = json!({"name": "Rules race", "min": 0, "max": 10});
+    let made = rig.tool("home_config_set", json!({"kind": "input_number", "config": config})).await;
+    let set = |max: u32| {
+        let args = json!({"kind": "input_number", "id": made["id"], "hash": made["hash"],
+                          "config": {"max": max}});
+        rig.try_tool("home_config_set", args)
+    };
+    let (a, b) = tokio::join!(set(20), set(30));
+    assert_ne!(a.is_ok(), b.is_ok(), "{a:?} {b:?}");
+    let (won, lost) = if a.is_ok() { (20.0, b) } else { (30.0, a) };
+    assert!(lost.unwrap_err().what().contains("changed since"));
+    let mut raw = Raw::on_real().await;
+    let id = made["id"].as_str().unwrap();
+    assert_eq!(super::theirs(&mut raw, "input_number", id).await["max"].as_f64(), Some(won));
+    agreed(&rig, "home_config_delete", json!({"kind": "input_number", "id": id})).await;
+}
