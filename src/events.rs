@@ -225,6 +225,11 @@ impl Events {
         (kept, Gone::Count(first.saturating_sub(id + 1)), reader)
     }
 
+    /// Returns how many read the bus, Hearth's own parts among them.
+    pub fn readers(&self) -> usize {
+        self.shared.send.receiver_count()
+    }
+
     /// Returns the id of the newest event, 0 when there was none.
     pub fn newest(&self) -> u64 {
         self.shared.recent.lock().unwrap_or_else(PoisonError::into_inner).next - 1

@@ -293,5 +293,6 @@ pub(crate) fn prompt(
         args: Vec::new(),
         values: Arc::new(|_, _| Vec::new()),
         write: Arc::new(move |_, _| Box::pin(async move { Ok(Answer::from(blocks())) })),
+        place: None,
     }
 }

@@ -17,7 +17,7 @@ use std::path::Path;
 /// what is wrong with the settings of a real house does not matter.
 pub(super) fn settle(found: Found, options: &Options) -> Result<Config, Error> {
     let mut config = found.without(&["home", "store"]).whole()?;
-    config.home = home::Config::default();
+    config.home = home::Config { seed_names: config.home.seed_names, ..home::Config::default() };
     config.store.redis_url = Secret::default();
     config.http.mdns = false;
     if options.host.is_none() {

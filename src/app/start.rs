@@ -107,9 +107,7 @@ fn parts(
 
     if config.runs("home") {
         let home = start_home(config, events, tasks, policy, store, &mdns)?;
-        toolbox.add_tools(home::tools(&home));
-        toolbox.add_resources(home::resources(&home));
-        toolbox.add_prompts(home::prompts(&home));
+        home::offer(&home, &toolbox);
         pages.push(home::page(&home));
         gather.push(home::gather(&home));
         router = router.merge(home::routes(&home));

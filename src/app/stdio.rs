@@ -68,9 +68,7 @@ async fn serve(
     }
     let toolbox = Toolbox::new(&config.mcp, &policy);
     let home = start::start_home(&config, events, tasks, &policy, &store, &Mdns::new(tasks))?;
-    toolbox.add_tools(home::tools(&home));
-    toolbox.add_resources(home::resources(&home));
-    toolbox.add_prompts(home::prompts(&home));
+    home::offer(&home, &toolbox);
     let title = if demo { "Hearth (demo house)" } else { "Hearth" };
     let about = mcp::About { title: title.into(), version: env!("CARGO_PKG_VERSION").into() };
     let mcp = Mcp::new(&toolbox, events, tasks, about)?;

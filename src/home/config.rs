@@ -47,6 +47,8 @@ pub struct Config {
     pub confirm: Vec<String>,
     /// Never ask for these: `domain.service`, `domain.*`, or an entity id.
     pub no_confirm: Vec<String>,
+    /// Offer tools, resources and prompts by the names of an earlier server too, at `/mcp/seed`.
+    pub seed_names: bool,
     /// How long Home Assistant may take to answer, in seconds.
     pub timeout_seconds: u64,
     /// A silent connection is asked for a sign of life after so many seconds, and given up after
@@ -86,6 +88,7 @@ impl Default for Config {
             deny: Vec::new(),
             confirm: Vec::new(),
             no_confirm: Vec::new(),
+            seed_names: false,
             timeout_seconds: 30,
             ping_seconds: 20,
             retry_seconds: 30,

@@ -192,6 +192,8 @@ impl House {
 
     /// Notes that the connection is gone.
     pub(crate) fn lost(&self, why: &str) {
+        // First: who hears that the cache is stale finds that /ready says so too.
+        self.status.set(State::Degraded(format!("Home Assistant is away: {why}")));
         let was_fresh = {
             let mut stand = self.stand();
             let was_fresh = *stand == Stand::Fresh;
@@ -201,7 +203,6 @@ impl House {
             was_fresh
         };
         self.link.close(why);
-        self.status.set(State::Degraded(format!("Home Assistant is away: {why}")));
         if was_fresh {
             self.tell_house(HouseChange::Lost);
         }

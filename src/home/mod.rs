@@ -19,6 +19,7 @@ mod overview;
 mod prompts;
 mod resources;
 mod routes;
+mod seed;
 mod select;
 mod settings;
 mod template;
@@ -32,11 +33,12 @@ pub use feed::dial::{Reach, Resolve};
 pub use prompts::prompts;
 pub use resources::resources;
 pub use routes::{API, routes};
-pub use tools::tools;
+pub use seed::{prompts as seed_prompts, resources as seed_resources};
 
 use crate::error::Error;
 use crate::events::Events;
 use crate::http::ask::Ask;
+use crate::mcp::Toolbox;
 use crate::policy::{Caller, EntityScope, Policy};
 use crate::store::Store;
 use crate::tasks::{Tasks, Whose};
@@ -184,9 +186,27 @@ impl Home {
         &self.shared.tasks
     }
 
+    /// Whether the first house has that service, as far as its services are known.
+    fn has_service(&self, name: &str) -> bool {
+        let house = self.shared.houses.first();
+        house.is_some_and(|house| house.cache().services.aim(name).is_some())
+    }
+
     /// Returns what `caller` may see.
     fn sight<'a>(&'a self, caller: &'a Caller) -> Sight<'a> {
         Sight { scope: &caller.grant.entities, house: &self.shared.hidden }
+    }
+}
+
+/// Puts the tools, resources and prompts of the houses into the toolbox.
+pub fn offer(home: &Home, toolbox: &Toolbox) {
+    toolbox.add_tools(tools::tools(home));
+    toolbox.add_resources(resources::resources(home));
+    toolbox.add_prompts(prompts::prompts(home));
+    if home.config().seed_names {
+        toolbox.add_tools(seed::tools(home));
+        toolbox.add_resources(seed::resources(home));
+        toolbox.add_prompts(seed::prompts());
     }
 }
 

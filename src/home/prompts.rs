@@ -26,6 +26,7 @@ pub fn prompts(home: &Home) -> Vec<Prompt> {
                 let home = review.clone();
                 Box::pin(async move { Ok(write_review(&home, &call, &args)?.into()) })
             }),
+            place: None,
         },
         Prompt {
             name: "home_room",
@@ -41,6 +42,7 @@ pub fn prompts(home: &Home) -> Vec<Prompt> {
                 let home = room.clone();
                 Box::pin(async move { Ok(write_room(&home, &call, &args)?.into()) })
             }),
+            place: None,
         },
     ]
 }

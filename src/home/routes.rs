@@ -9,10 +9,8 @@ use crate::home::select::{Filter, Sight, Wanted, missing};
 use crate::home::text::clean;
 use crate::home::tools::{self, CallArgs};
 use crate::home::{Home, view};
-use crate::http::answer::refusal;
 use crate::http::{
-    Bytes, Extension, HeaderMap, Json, Method, Path, Query, Response, Router, State, StatusCode,
-    Uri, any, get, header, post,
+    Bytes, Extension, HeaderMap, Json, Path, Query, Router, State, Uri, get, header, post,
 };
 use crate::mcp::{Call, page};
 use crate::policy::{Caller, Level};
@@ -45,32 +43,10 @@ pub fn routes(home: &Home) -> Router {
         .route("/api/home/call", post(call))
         .route("/api/home/changes", get(changes::list))
         .route("/api/home/changes/{id}/undo", post(changes::undo))
-        .route("/api/home", any(nowhere))
-        .route("/api/home/{*rest}", any(nowhere))
-        .method_not_allowed_fallback(otherwise)
         .with_state(home.clone())
 }
 
 type Who = Extension<Caller>;
-
-/// Answers every other path below `/api/home`, in the same shape as any error.
-async fn nowhere(uri: Uri) -> Error {
-    Error::not_found(format!(
-        "there is no '{}'; there is GET /api/home/houses, GET /api/home/entities, GET \
-         /api/home/entities/{{id}}, GET /api/home/changes, POST /api/home/changes/{{id}}/undo and POST \
-         /api/home/call",
-        clean(uri.path(), 80)
-    ))
-}
-
-/// Answers a method that a path does not take.
-async fn otherwise(method: Method, uri: Uri) -> Response {
-    let what = format!(
-        "{} does not take {method}: POST is for /api/home/call and …/undo, GET for the others",
-        clean(uri.path(), 80)
-    );
-    refusal(StatusCode::METHOD_NOT_ALLOWED, "invalid", &what)
-}
 
 /// Reads what stands behind the question mark.
 fn asked<T: DeserializeOwned>(uri: &Uri) -> Result<T, Error> {

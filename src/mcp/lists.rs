@@ -1,7 +1,9 @@
 //! What a caller is shown: tools, resources and prompts, a page at a time.
 
 use crate::error::Error;
-use crate::mcp::{Contents, Profile, Prompt, Resources, Toolbox, complete, page, pair, wire};
+use crate::mcp::{
+    Contents, Place, Profile, Prompt, Resources, Toolbox, complete, page, pair, wire,
+};
 use crate::policy::{Caller, Level};
 use rmcp::ErrorData;
 use rmcp::model::{
@@ -51,7 +53,8 @@ pub(crate) fn prompts(
     cursor: Option<&str>,
 ) -> Result<ListPromptsResult, ErrorData> {
     let held = toolbox.held();
-    let mine = held.prompts.values().filter(|p| may(toolbox, caller, profile, p.service()));
+    let mine = held.prompts.values().filter(|p| lists(profile, p.place, p.service()));
+    let mine = mine.filter(|p| may(toolbox, caller, p.service()));
     let page = page(mine.map(wire::prompt), |prompt| prompt.name.clone(), cursor, PAGE);
     let page = page.map_err(|e| wire::protocol_error(&e))?;
     let mut result = ListPromptsResult::with_all_items(page.items);
@@ -67,7 +70,8 @@ pub(crate) fn prompt(
     name: &str,
 ) -> Result<Prompt, ErrorData> {
     let held = toolbox.held();
-    let prompt = held.prompts.get(name).filter(|p| may(toolbox, caller, profile, p.service()));
+    let prompt = held.prompts.get(name).filter(|p| profile.reaches(p.profile()));
+    let prompt = prompt.filter(|p| may(toolbox, caller, p.service()));
     prompt
         .cloned()
         .ok_or_else(|| ErrorData::invalid_params(format!("Unknown prompt: {name}"), None))
@@ -98,7 +102,8 @@ pub(crate) fn resources(
     profile: &Profile,
     cursor: Option<&str>,
 ) -> Result<ListResourcesResult, ErrorData> {
-    let shelves = shelves(toolbox, caller, profile);
+    let mut shelves = shelves(toolbox, caller, profile);
+    shelves.retain(|shelf| lists(profile, shelf.place(), shelf.scheme()));
     let (first, inner) = match cursor {
         None => (0, None),
         Some(cursor) => {
@@ -123,7 +128,8 @@ pub(crate) fn templates(
     caller: &Caller,
     profile: &Profile,
 ) -> ListResourceTemplatesResult {
-    let shelves = shelves(toolbox, caller, profile);
+    let mut shelves = shelves(toolbox, caller, profile);
+    shelves.retain(|shelf| lists(profile, shelf.place(), shelf.scheme()));
     let all = shelves.iter().flat_map(|shelf| shelf.templates());
     ListResourceTemplatesResult::with_all_items(all.map(|t| wire::template(&t)).collect())
 }
@@ -177,7 +183,7 @@ pub(crate) fn complete(
     Ok(complete::fitting(values, &request.argument.value))
 }
 
-/// The shelves that `caller` is shown, in the order in which they were added.
+/// The shelves that `caller` may read from, in the order in which they were added.
 pub(crate) fn shelves(
     toolbox: &Toolbox,
     caller: &Caller,
@@ -185,7 +191,9 @@ pub(crate) fn shelves(
 ) -> Vec<Arc<dyn Resources>> {
     let held = toolbox.held();
     let all = held.shelves.iter();
-    all.filter(|shelf| may(toolbox, caller, profile, shelf.scheme())).cloned().collect()
+    let reached = all.filter(|shelf| profile.reaches(shelf.profile()));
+    let service = |shelf: &dyn Resources| shelf.place().map_or(shelf.scheme(), |p| p.service);
+    reached.filter(|shelf| may(toolbox, caller, service(&***shelf))).cloned().collect()
 }
 
 fn shelf_of(
@@ -198,7 +206,15 @@ fn shelf_of(
     shelves(toolbox, caller, profile).into_iter().find(|shelf| shelf.scheme() == scheme)
 }
 
-fn may(toolbox: &Toolbox, caller: &Caller, profile: &Profile, service: &str) -> bool {
+/// Whether `profile` lists what stands at `place`, or belongs to `service` when it has none.
+fn lists(profile: &Profile, place: Option<Place>, service: &str) -> bool {
+    match place {
+        None => profile.reaches(service),
+        Some(place) => *profile == Profile::Service(place.profile.into()),
+    }
+}
+
+fn may(toolbox: &Toolbox, caller: &Caller, service: &str) -> bool {
     debug_assert_ne!(service, pair::SERVICE);
-    profile.reaches(service) && toolbox.policy().may(caller, service, Level::Read)
+    toolbox.policy().may(caller, service, Level::Read)
 }

@@ -37,7 +37,7 @@ pub use client::Client;
 pub use config::{Config, ENV, RANGES};
 pub use handle::{About, Mcp};
 pub use page::{Page, page};
-pub use profile::{MOST_BYTES, MOST_TOOLS, Profile};
+pub use profile::{MOST_BYTES, MOST_TOOLS, Place, Profile};
 pub use prompt::{Prompt, PromptArg, Values, Write};
 pub use resource::{Contents, Entry, Resources, Template};
 pub use tool::{Call, Progress, Reply, Tool};

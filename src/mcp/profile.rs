@@ -18,20 +18,31 @@ pub enum Profile {
     Service(Arc<str>),
 }
 
+/// Where something stands that has other names than our own: it belongs to `service`, whose scopes
+/// count, and is listed only at `/mcp/<profile>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The service that it belongs to.
+    pub service: &'static str,
+    /// The only profile that lists it.
+    pub profile: &'static str,
+}
+
 impl Profile {
     /// Whether the tool is in this profile's list.
     pub fn lists(&self, tool: &Tool) -> bool {
         match self {
-            Profile::Default => tool.in_profile,
-            Profile::Service(service) => tool.service() == &**service,
+            Profile::Default => tool.in_profile && tool.place.is_none(),
+            Profile::Service(own) => tool.profile() == &**own,
         }
     }
 
-    /// Whether a client of this profile may name the tool. The default profile reaches all.
-    pub fn reaches(&self, service: &str) -> bool {
+    /// Whether a client of this profile may name what stands in `profile`. The default profile
+    /// reaches all.
+    pub fn reaches(&self, profile: &str) -> bool {
         match self {
             Profile::Default => true,
-            Profile::Service(own) => service == &**own,
+            Profile::Service(own) => profile == &**own,
         }
     }
 }

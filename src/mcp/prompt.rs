@@ -1,7 +1,7 @@
 //! Prompts: texts that a person picks in their client.
 
 use crate::error::Error;
-use crate::mcp::{Answer, Boxed, Call};
+use crate::mcp::{Answer, Boxed, Call, Place};
 use crate::policy::Caller;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -40,11 +40,19 @@ pub struct Prompt {
     pub values: Values,
     /// Writes it.
     pub write: Write,
+    /// Where it stands, for one whose name does not begin with its service.
+    pub place: Option<Place>,
 }
 
 impl Prompt {
-    /// Returns the service it belongs to: its name up to the first underscore.
+    /// Returns the service it belongs to: its name up to the first underscore, unless it is placed.
     pub fn service(&self) -> &'static str {
-        self.name.split_once('_').map_or(self.name, |(service, _)| service)
+        let named = || self.name.split_once('_').map_or(self.name, |(service, _)| service);
+        self.place.map_or_else(named, |place| place.service)
+    }
+
+    /// Returns the profile besides the default one that lists it.
+    pub(crate) fn profile(&self) -> &'static str {
+        self.place.map_or_else(|| self.service(), |place| place.profile)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::events::Event;
-use crate::mcp::{Boxed, Page};
+use crate::mcp::{Boxed, Page, Place};
 use crate::policy::Caller;
 
 /// A resource in a list.
@@ -44,6 +44,16 @@ pub enum Contents {
 pub trait Resources: Send + Sync {
     /// Returns the URI scheme that is this shelf's, for example `home`.
     fn scheme(&self) -> &'static str;
+
+    /// Returns where it stands, for one whose scheme is not its service's name.
+    fn place(&self) -> Option<Place> {
+        None
+    }
+
+    /// Returns the profile besides the default one that lists it.
+    fn profile(&self) -> &'static str {
+        self.place().map_or_else(|| self.scheme(), |place| place.profile)
+    }
 
     /// Returns the families.
     fn templates(&self) -> Vec<Template>;

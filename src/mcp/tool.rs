@@ -3,7 +3,7 @@
 use crate::config::JsonSchema;
 use crate::error::Error;
 use crate::mcp::schema::{self, Schema};
-use crate::mcp::{Answer, Boxed, Client, arguments};
+use crate::mcp::{Answer, Boxed, Client, Place, arguments};
 use crate::policy::{Caller, Level};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -97,6 +97,7 @@ pub struct Tool {
     pub(crate) in_profile: bool,
     pub(crate) within: Option<Duration>,
     pub(crate) budget: Option<usize>,
+    pub(crate) place: Option<Place>,
     pub(crate) input: Schema,
     pub(crate) output: Option<Schema>,
     pub(crate) run: Run,
@@ -175,6 +176,7 @@ impl Tool {
             in_profile: true,
             within: None,
             budget: None,
+            place: None,
             input,
             output,
             run,
@@ -227,9 +229,21 @@ impl Tool {
         self.level
     }
 
-    /// Returns the service it belongs to: its name up to the first underscore.
+    /// Gives it a place of its own, for one whose name does not begin with its service.
+    pub fn placed(mut self, place: Place) -> Tool {
+        self.place = Some(place);
+        self
+    }
+
+    /// Returns the service it belongs to: its name up to the first underscore, unless it is placed.
     pub fn service(&self) -> &'static str {
-        self.name.split_once('_').map_or(self.name, |(service, _)| service)
+        let named = || self.name.split_once('_').map_or(self.name, |(service, _)| service);
+        self.place.map_or_else(named, |place| place.service)
+    }
+
+    /// Returns the profile besides the default one that lists it.
+    pub(crate) fn profile(&self) -> &'static str {
+        self.place.map_or_else(|| self.service(), |place| place.profile)
     }
 
     /// Whether it takes the optional argument `confirm`: everything that changes something does.

@@ -110,12 +110,13 @@ impl Toolbox {
         &self.inner.policy
     }
 
-    /// Returns the names of the services that have tools, resources or prompts.
+    /// Returns the names of the profiles, which are those of the services that have tools, resources
+    /// or prompts, but for what is [placed](Tool::placed).
     pub fn services(&self) -> Vec<String> {
         let held = self.held();
-        let mut names: Vec<String> = held.tools.values().map(|k| k.tool.service().into()).collect();
-        names.extend(held.shelves.iter().map(|shelf| shelf.scheme().to_owned()));
-        names.extend(held.prompts.values().map(|prompt| prompt.service().to_owned()));
+        let mut names: Vec<String> = held.tools.values().map(|k| k.tool.profile().into()).collect();
+        names.extend(held.shelves.iter().map(|shelf| shelf.profile().to_owned()));
+        names.extend(held.prompts.values().map(|prompt| prompt.profile().to_owned()));
         names.retain(|name| name != pair::SERVICE);
         names.sort_unstable();
         names.dedup();
@@ -174,7 +175,8 @@ impl Toolbox {
         let may: Vec<&Known> = held
             .tools
             .values()
-            .filter(|k| k.tool.service() != pair::SERVICE && self.shows(caller, &k.tool))
+            .filter(|k| k.tool.service() != pair::SERVICE && k.tool.place.is_none())
+            .filter(|k| self.shows(caller, &k.tool))
             .filter(|k| service.is_none_or(|service| k.tool.service() == service))
             .collect();
         let texts: Vec<find::Text<'_>> = may
@@ -190,7 +192,7 @@ impl Toolbox {
     /// Returns the tool of that name, when clients of `profile` may name it.
     pub(crate) fn tool(&self, name: &str, profile: &Profile) -> Option<Known> {
         let known = self.held().tools.get(name).cloned()?;
-        profile.reaches(known.tool.service()).then_some(known)
+        profile.reaches(known.tool.profile()).then_some(known)
     }
 
     pub(crate) fn held(&self) -> Arc<Held> {
@@ -212,6 +214,6 @@ impl Held {
     /// The tools that clients of `profile` reach only by name, whoever they are.
     pub(crate) fn hidden(&self, profile: &Profile) -> impl Iterator<Item = &Known> {
         let reached = *profile == Profile::Default;
-        self.tools.values().filter(move |k| reached && !k.tool.in_profile)
+        self.tools.values().filter(move |k| reached && !k.tool.in_profile && k.tool.place.is_none())
     }
 }

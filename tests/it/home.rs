@@ -15,6 +15,7 @@ mod raw;
 mod restart;
 mod rig;
 mod scopes;
+mod seed;
 mod settings;
 mod shelf;
 mod tls;

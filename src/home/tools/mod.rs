@@ -30,7 +30,7 @@ use std::time::Duration;
 pub(crate) const BUDGET: usize = 7 * 1024;
 
 /// Returns the tools.
-pub fn tools(home: &Home) -> Vec<Tool> {
+pub(super) fn tools(home: &Home) -> Vec<Tool> {
     let overview = Words {
         name: "home_overview",
         title: "House overview",
@@ -50,8 +50,8 @@ pub fn tools(home: &Home) -> Vec<Tool> {
     let call = Words {
         name: "home_call",
         title: "Call a service",
-        about: "Call any Home Assistant service. Says per entity: verified (the state shows it), \
-                pending, or unchanged.",
+        about: "Call any Home Assistant service, like light.turn_on. Says per entity: verified (the \
+                state shows it), pending, or unchanged.",
     };
     let watch = Words {
         name: "home_watch",
@@ -78,6 +78,25 @@ pub fn tools(home: &Home) -> Vec<Tool> {
     tools.extend(edit::tools(home));
     tools.extend(undo::tools(home));
     tools
+}
+
+/// Runs `home_find` by its arguments as JSON; for other names of the same thing.
+pub(crate) async fn find_with(home: Home, call: Call, args: Value) -> Result<Value, Error> {
+    look::find(home, call, read(args)?).await
+}
+
+/// Runs `home_get`, as [`find_with`] does.
+pub(crate) async fn get_with(home: Home, call: Call, args: Value) -> Result<Value, Error> {
+    look::get(home, call, read(args)?).await
+}
+
+/// Runs `home_call`, as [`find_with`] does.
+pub(crate) async fn call_with(home: Home, call: Call, args: Value) -> Result<Value, Error> {
+    act::call(home, call, read(args)?).await
+}
+
+fn read<A: serde::de::DeserializeOwned>(args: Value) -> Result<A, Error> {
+    serde_json::from_value(args).map_err(|e| Error::invalid(format!("bad arguments: {e}")))
 }
 
 /// What a client is told of a tool.

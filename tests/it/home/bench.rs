@@ -7,9 +7,13 @@ use hearth::events::{Event, Next, Reader};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::Mutex;
 
 /// The entity that is changed.
 const ID: &str = "input_number.target_level";
+
+/// Held by whoever changes it, so that the two measurements do not hear each other.
+static ALONE: Mutex<()> = Mutex::const_new(());
 
 /// Times from Home Assistant's event to Hearth's, in order.
 pub struct Spread(Vec<Duration>);
@@ -29,6 +33,7 @@ impl Spread {
 /// Makes `count` changes of one entity and measures each from the moment at which Home Assistant's
 /// own event was read to the moment at which the notice from Hearth was.
 pub async fn notices_over(count: usize) -> Spread {
+    let _alone = ALONE.lock().await;
     let rig = on_real().await;
     let mut driver = Raw::on_real().await;
     let mut raw = Raw::on_real().await;
@@ -89,6 +94,7 @@ async fn heard(reader: &mut Reader, id: &str, count: usize) -> Vec<(Arc<str>, In
 /// Makes `count` calls by `home_call` and as many on a plain socket to Home Assistant, in turn, each
 /// until its result is known and its state event was read: ours, then theirs.
 pub async fn calls_over(count: usize) -> (Spread, Spread) {
+    let _alone = ALONE.lock().await;
     let rig = on_real().await;
     let mut raw = Raw::on_real().await;
     raw.ask(json!({"type": "subscribe_entities", "entity_ids": [ID]})).await;

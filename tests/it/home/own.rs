@@ -85,7 +85,7 @@ async fn is_stale(rig: &Rig, was: &str) {
     assert!(overview["stale_since"].is_string(), "{overview}");
     let e = rig.try_tool("home_call", toggle()).await.unwrap_err();
     assert_eq!(e.kind(), Kind::Offline, "{e}");
-    assert!(rig.tasks.is_healthy() && !rig.tasks.is_ready());
+    assert!(rig.tasks.is_healthy() && !rig.tasks.is_ready(), "{:?}", rig.tasks.health());
 }
 
 /// The house is back: what was marked is fresh, and it obeys.

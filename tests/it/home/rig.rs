@@ -80,9 +80,7 @@ async fn rig(
     }
     let home = Home::start(config, &events, &tasks, &policy, &store, &reach).unwrap();
     let toolbox = Toolbox::new(&mcp::Config::default(), &policy);
-    toolbox.add_tools(home::tools(&home));
-    toolbox.add_resources(home::resources(&home));
-    toolbox.add_prompts(home::prompts(&home));
+    home::offer(&home, &toolbox);
     let caller = policy.local(Via::Control);
     Rig { home, events, tasks, policy, toolbox, caller }
 }

@@ -39,7 +39,7 @@ fn every_refusal_of_the_api_is_json_with_its_status() {
         ("POST /events", "", "", 405, "invalid", "'/events' does not take POST; see the header"),
         ("POST /api/home/call", json, "{", 400, "invalid", "JSON"),
         ("POST /api/home/call", json, "[1]", 400, "invalid", "expected a map"),
-        ("POST /api/home/call", "", "{}", 415, "invalid", "application/json"),
+        ("POST /api/home/call", "", "{}", 400, "invalid", "application/json"),
         ("POST /api/web/tokens", json, "{\"nam\":1}", 400, "invalid", "unknown field `nam`"),
         ("GET /api/home/entities?limit=many", "", "", 400, "invalid", "limit"),
         ("GET /events?entity=x", "", "", 400, "invalid", "no filter 'entity'; there is: area"),

@@ -268,6 +268,7 @@ async fn a_completion_says_how_many_values_there_are() {
         args: vec![PromptArg { name: "lamp", about: "Which", required: true }],
         values: Arc::new(|_, _| (0..250).map(|n| format!("hall lamp {n:03}")).collect()),
         write: Arc::new(|_, _| Box::pin(async { Ok("a lamp".into()) })),
+        place: None,
     }]);
     let web = Web::new(&bench, Some(bench.reader().await));
     let session = web.open("/mcp").await;
