@@ -119,7 +119,7 @@ async fn counterparts(found: &Found, report: &mut Report) -> Result<(), Error> {
     let policy =
         Policy::start(&policy::Config::default(), &Store::memory(), &events, &tasks, None).await?;
     if config.home.is_configured() && config.runs("home") && can("home") && can("http") {
-        start::start_home(config, &events, &tasks, &policy, &Mdns::new(&tasks))?;
+        start::start_home(config, &events, &tasks, &policy, &Store::memory(), &Mdns::new(&tasks))?;
     }
     let settled = async {
         let mut bus = events.read();

@@ -57,9 +57,8 @@ async fn run_until_signal(
         demo_house::start(&mut config, tasks).await?;
     }
     let first_token = first_token(&policy, demo).await?;
-    let mdns = Mdns::new(tasks);
-    let parts = parts(&config, demo, ring, events, tasks, &policy, &mdns)?;
-    let bound = listen(&config, parts, &policy, tasks, &mdns).await?;
+    let parts = parts(&config, demo, ring, events, tasks, &policy, &store)?;
+    let bound = listen(&config, parts, &policy, tasks).await?;
     let url = url_of(&bound);
     say(&format!("listening on {url}"));
     if demo {
@@ -84,6 +83,7 @@ struct Parts {
     mcp: Mcp,
     guard: Guard,
     counters: Counters,
+    mdns: Mdns,
 }
 
 /// Starts the services and puts together what they hand in.
@@ -94,8 +94,9 @@ fn parts(
     events: &Events,
     tasks: &Tasks,
     policy: &Policy,
-    mdns: &Mdns,
+    store: &Store,
 ) -> Result<Parts, Error> {
+    let mdns = Mdns::new(tasks);
     let counters = Counters::default();
     let guard = Guard::new(&config.http, policy, &counters)?;
     let toolbox = Toolbox::new(&config.mcp, policy);
@@ -105,7 +106,7 @@ fn parts(
     let mut api = web::API.to_vec();
 
     if config.runs("home") {
-        let home = start_home(config, events, tasks, policy, mdns)?;
+        let home = start_home(config, events, tasks, policy, store, &mdns)?;
         home::offer(&home, &toolbox);
         pages.push(home::page(&home));
         gather.push(home::gather(&home));
@@ -131,7 +132,7 @@ fn parts(
         gather,
     };
     let router = in_json::wrap(router.merge(web::routes(page)), api);
-    Ok(Parts { router, mcp, guard, counters })
+    Ok(Parts { router, mcp, guard, counters, mdns })
 }
 
 /// Starts the house on its own; `hearth mcp` without a daemon does the same.
@@ -140,10 +141,12 @@ pub(super) fn start_home(
     events: &Events,
     tasks: &Tasks,
     policy: &Policy,
+    store: &Store,
     mdns: &Mdns,
 ) -> Result<Home, Error> {
     let tls = tls::client(config.http.ca_file.as_deref())?;
-    Home::start(&config.home, events, tasks, policy, &home::Reach::new(tls, mdns))
+    let reach = home::Reach::new(tls, mdns, tasks);
+    Home::start(&config.home, events, tasks, policy, store, &reach)
 }
 
 /// Opens the listeners: the network, the control socket, the MCP socket, the mDNS name.
@@ -152,7 +155,6 @@ async fn listen(
     parts: Parts,
     policy: &Policy,
     tasks: &Tasks,
-    mdns: &Mdns,
 ) -> Result<Vec<SocketAddr>, Error> {
     let (http, counters) = (&config.http, &parts.counters);
     let limits = serve::Limits::new(http).body_for("/mcp", config.mcp.message_bytes);
@@ -172,7 +174,7 @@ async fn listen(
             guard.also_called(name);
             place.called(name);
         };
-        if let Err(e) = mdns.announce(&http.mdns_name, address.port(), renamed) {
+        if let Err(e) = parts.mdns.announce(&http.mdns_name, address.port(), renamed) {
             log::warn!("this Hearth is not announced on the network: {e}");
         }
     }

@@ -67,7 +67,7 @@ async fn serve(
         demo_house::start(&mut config, tasks).await?;
     }
     let toolbox = Toolbox::new(&config.mcp, &policy);
-    let home = start::start_home(&config, events, tasks, &policy, &Mdns::new(tasks))?;
+    let home = start::start_home(&config, events, tasks, &policy, &store, &Mdns::new(tasks))?;
     home::offer(&home, &toolbox);
     let title = if demo { "Hearth (demo house)" } else { "Hearth" };
     let about = mcp::About { title: title.into(), version: env!("CARGO_PKG_VERSION").into() };

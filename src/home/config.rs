@@ -256,11 +256,23 @@ impl Address {
     /// Returns it as one text, for messages and the WebSocket request.
     pub(crate) fn text(&self) -> String {
         let scheme = if self.tls { "wss" } else { "ws" };
-        let host = match self.host.contains(':') {
-            true => format!("[{}]", self.host),
-            false => self.host.clone(),
-        };
-        format!("{scheme}://{host}:{}{}", self.port, self.path)
+        format!("{scheme}://{}{}", self.site(), self.path)
+    }
+
+    /// Returns the address of the REST interface beside the WebSocket, without a slash at its end.
+    pub(crate) fn rest(&self) -> String {
+        let scheme = if self.tls { "https" } else { "http" };
+        let above = self.path.strip_suffix("/websocket").unwrap_or(&self.path);
+        // The Supervisor has the one at /core/websocket and the other at /core/api.
+        let api = if above.ends_with("/api") { "" } else { "/api" };
+        format!("{scheme}://{}{above}{api}", self.site())
+    }
+
+    fn site(&self) -> String {
+        match self.host.contains(':') {
+            true => format!("[{}]:{}", self.host, self.port),
+            false => format!("{}:{}", self.host, self.port),
+        }
     }
 }
 
@@ -287,6 +299,17 @@ mod tests {
         check("[::1]:8123", "ws://[::1]:8123/api/websocket");
         check("fd00::1", "ws://[fd00::1]:8123/api/websocket");
         check(" 192.0.2.7:80 ", "ws://192.0.2.7:80/api/websocket");
+    }
+
+    #[test]
+    fn the_rest_interface_is_beside_the_websocket() {
+        let check = |text: &str, want: &str| {
+            assert_eq!(Address::of_house(text).unwrap().rest(), want, "{text}");
+        };
+        check("http://ha.lan:8123", "http://ha.lan:8123/api");
+        check("https://ha.example.org/house", "https://ha.example.org:443/house/api");
+        check("ws://supervisor/core/websocket", "http://supervisor:80/core/api");
+        check("[::1]", "http://[::1]:8123/api");
     }
 
     #[test]

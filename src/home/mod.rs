@@ -7,6 +7,7 @@
 
 mod ask;
 mod call;
+mod changes;
 mod config;
 mod confirm;
 mod entities;
@@ -24,6 +25,7 @@ mod rest;
 mod routes;
 mod seed;
 mod select;
+mod settings;
 mod template;
 mod text;
 mod tools;
@@ -42,8 +44,10 @@ use crate::events::Events;
 use crate::http::ask::Ask;
 use crate::mcp::Toolbox;
 use crate::policy::{Caller, EntityScope, Policy};
+use crate::store::Store;
 use crate::tasks::{Tasks, Whose};
 use crate::web;
+use changes::Changes;
 use house::House;
 use select::Sight;
 use std::sync::Arc;
@@ -66,12 +70,13 @@ struct Shared {
     events: Events,
     tasks: Tasks,
     policy: Policy,
+    changes: Changes,
     /// For what Home Assistant answers over REST only.
     ask: Ask,
 }
 
 impl Home {
-    /// Starts one connection per configured house. A house that is away or has no token yet does not
+    /// Starts one connection per configured house; what is changed is kept in `store`. A house that is away or has no token yet does not
     /// make it fail; `/ready` and every tool say so instead.
     ///
     /// # Errors
@@ -81,6 +86,7 @@ impl Home {
         events: &Events,
         tasks: &Tasks,
         policy: &Policy,
+        store: &Store,
         reach: &Reach,
     ) -> Result<Home, Error> {
         let mut houses = Vec::new();
@@ -110,7 +116,8 @@ impl Home {
             events: events.clone(),
             tasks: tasks.clone(),
             policy: policy.clone(),
-            ask: reach.ask(tasks),
+            changes: Changes::new(store),
+            ask: reach.ask().clone(),
         };
         Ok(Home { shared: Arc::new(shared) })
     }
@@ -166,7 +173,13 @@ impl Home {
         &self.shared.policy
     }
 
-    fn rest(&self) -> &Ask {
+    /// What was changed through Hearth.
+    fn changes(&self) -> &Changes {
+        &self.shared.changes
+    }
+
+    /// The client for what Home Assistant offers over REST alone.
+    fn ask(&self) -> &Ask {
         &self.shared.ask
     }
 

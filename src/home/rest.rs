@@ -44,7 +44,7 @@ async fn ask(home: &Home, house: &House, path: &str, question: Question) -> Resu
         return Err(house.link.away());
     }
     let question = question.bearer(&house.token).within(house.timeout);
-    let answer = home.rest().ask(question).await?;
+    let answer = home.ask().ask(question).await?;
     let path = path.split('?').next().unwrap_or_default();
     match answer.status {
         200..=299 => Ok(answer),

@@ -2,6 +2,7 @@
 //! tools, below `/api/home`.
 
 use crate::error::Error;
+use crate::home::changes::routes as changes;
 use crate::home::find::Query as Wish;
 use crate::home::house::{House, now};
 use crate::home::select::{Filter, Sight, Wanted, missing};
@@ -24,8 +25,14 @@ const BUDGET: usize = 256 * 1024;
 const MOST: usize = 5000;
 
 /// The paths of the routes, for whoever asks for one that is not there.
-pub const API: &[&str] =
-    &["/api/home/call", "/api/home/entities", "/api/home/entities/{id}", "/api/home/houses"];
+pub const API: &[&str] = &[
+    "/api/home/call",
+    "/api/home/changes",
+    "/api/home/changes/{id}/undo",
+    "/api/home/entities",
+    "/api/home/entities/{id}",
+    "/api/home/houses",
+];
 
 /// Returns the routes. They stand behind the guard, which says who calls.
 pub fn routes(home: &Home) -> Router {
@@ -34,6 +41,8 @@ pub fn routes(home: &Home) -> Router {
         .route("/api/home/entities", get(entities))
         .route("/api/home/entities/{id}", get(entity))
         .route("/api/home/call", post(call))
+        .route("/api/home/changes", get(changes::list))
+        .route("/api/home/changes/{id}/undo", post(changes::undo))
         .with_state(home.clone())
 }
 

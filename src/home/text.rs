@@ -39,6 +39,18 @@ fn is_hidden(c: char) -> bool {
         || matches!(c, '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
+/// Whether a text in a value has characters without a shape of their own; lines and tabs are none.
+pub(crate) fn hides(value: &Value) -> bool {
+    let hidden =
+        |text: &str| text.chars().any(|c| !matches!(c, '\n' | '\t' | '\r') && is_hidden(c));
+    match value {
+        Value::String(text) => hidden(text),
+        Value::Array(items) => items.iter().any(hides),
+        Value::Object(fields) => fields.iter().any(|(key, field)| hidden(key) || hides(field)),
+        _ => false,
+    }
+}
+
 /// Cleans every string and key of a value.
 pub(crate) fn clean_value(value: Value) -> Value {
     clean_deep(value, LONGEST, 0)

@@ -20,6 +20,7 @@ mod rig;
 mod runs;
 mod scopes;
 mod seed;
+mod settings;
 mod shelf;
 mod tls;
 mod waits;

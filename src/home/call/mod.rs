@@ -13,8 +13,9 @@ pub(crate) use known::meet;
 pub(crate) use plan::{Order, Plan, plan, written};
 pub(crate) use under::{Done, Verdict};
 
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::home::Home;
+use crate::home::changes::{Stand, undo};
 use crate::home::house::House;
 use crate::policy::{Caller, Outcome};
 use std::sync::Arc;
@@ -39,6 +40,38 @@ pub(crate) async fn run(
     if !house.is_fresh() {
         return Err(house.link.away());
     }
+    // A version goes to the disk while Home Assistant is at it: a light must not wait for that, and
+    // nobody is told that the call was done before both are.
+    let remembered = undo::remember(home, house, caller, &plan);
+    let (change, result) = tokio::join!(remembered, run_agreed(home, house, caller, plan.clone()));
+    let change = change.unwrap_or_else(|e| {
+        log::warn!("home '{}': this call cannot be undone: {e}", house.name);
+        None
+    });
+    match (result, change) {
+        (Ok(done), change) => Ok(Done { change: change.map(|change| change.id), ..done }),
+        (Err(e), Some(mut change)) => {
+            // What Home Assistant refused changed nothing; what was cut off may have.
+            if !matches!(e.kind(), Kind::Offline | Kind::Timeout) {
+                change.stand = Stand::Failed;
+                home.changes().end(&mut change, None).await;
+            }
+            Err(e)
+        }
+        (Err(e), None) => Err(e),
+    }
+}
+
+/// Calls what a person agreed to, or need not agree to; remembers nothing.
+///
+/// # Errors
+/// Offline while the house is away; what Home Assistant says.
+pub(crate) async fn run_agreed(
+    home: &Home,
+    house: &Arc<House>,
+    caller: &Caller,
+    plan: Plan,
+) -> Result<Done, Error> {
     let target = plan.audit_target(house);
     let service = plan.service.clone();
     let result = Under::start(home, house, &plan)?.finish(home, caller, &target).await;

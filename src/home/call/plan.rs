@@ -27,7 +27,7 @@ pub(crate) struct Order {
 }
 
 /// What a call would touch.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) service: String,
     pub(super) data: Map<String, Value>,

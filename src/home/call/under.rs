@@ -49,6 +49,8 @@ pub(crate) struct Done {
     pub(crate) response: Option<Value>,
     /// Home Assistant had not answered yet when this was written.
     pub(crate) unanswered: bool,
+    /// Id of the change, for undo; `None` when nothing it touched can be brought back.
+    pub(crate) change: Option<String>,
 }
 
 /// A call under way.
@@ -157,7 +159,7 @@ impl Under {
                 break;
             }
         }
-        Ok(Done { entities: self.verdicts(), response, unanswered: false })
+        Ok(Done { entities: self.verdicts(), response, unanswered: false, change: None })
     }
 
     /// A change of a watched entity is seen in the cache; the event only says when to look.
@@ -188,7 +190,8 @@ impl Under {
         self.judge(None, false);
         // Busy, or gone without a word: then the cache is not true any more.
         self.house.doubt();
-        let done = Done { entities: self.verdicts(), response: None, unanswered: true };
+        let done =
+            Done { entities: self.verdicts(), response: None, unanswered: true, change: None };
         let (policy, caller, target) = (home.policy().clone(), caller.clone(), target.to_owned());
         let (asked, within, service) = (self.asked, self.house.timeout, self.service);
         home.tasks().job(async move {

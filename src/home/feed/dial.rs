@@ -28,29 +28,29 @@ const UPGRADE: Duration = Duration::from_secs(10);
 /// A second buffer of the usual 128 KiB would be most of what a quiet connection costs.
 const BUFFER: usize = 16 * 1024;
 
-/// How houses are reached: whom to trust over TLS, and names of the local network.
+/// How houses are reached: whom to trust over TLS, names of the local network, the REST client.
 #[derive(Clone)]
 pub struct Reach {
     tls: Connector,
-    config: Arc<ClientConfig>,
-    mdns: Mdns,
     resolve: Resolve,
+    ask: Ask,
 }
 
 impl Reach {
     /// Makes it from the TLS set-up and the resolver that all of Hearth share.
-    pub fn new(tls: Arc<ClientConfig>, mdns: &Mdns) -> Reach {
-        let (own, mdns) = (mdns.clone(), mdns.clone());
+    pub fn new(tls: Arc<ClientConfig>, mdns: &Mdns, tasks: &Tasks) -> Reach {
+        let ask = Ask::new(tls.clone(), mdns, tasks);
+        let mdns = mdns.clone();
         let resolve: Resolve = Arc::new(move |host| {
             let mdns = mdns.clone();
             Box::pin(async move { mdns.resolve(&host, mdns::WAIT).await })
         });
-        Reach { tls: Connector::Rustls(tls.clone()), config: tls, mdns: own, resolve }
+        Reach { tls: Connector::Rustls(tls), resolve, ask }
     }
 
-    /// Makes the client for what houses answer over REST only.
-    pub(crate) fn ask(&self, tasks: &Tasks) -> Ask {
-        Ask::new(self.config.clone(), &self.mdns, tasks)
+    /// Returns the client for the REST interface.
+    pub(crate) fn ask(&self) -> &Ask {
+        &self.ask
     }
 
     /// Resolves `.local` names by `resolve` instead.

@@ -2,6 +2,7 @@
 import { computed, signal, useComputed, useSignal, type Signal } from "@preact/signals";
 import { Chips, Empty, Failed, Head, Icon, Loading, place, Search, settle } from "hearth/ui";
 import { Ask } from "./ask";
+import { Changes } from "./changes";
 import { Detail } from "./detail";
 import { areaName, areaOf, entities, house, houses, keyOf, pulse, sorted, stale } from "./house";
 import { allKinds, finds, kindOf, type Entity, type Kind } from "./model";
@@ -151,6 +152,7 @@ export function House() {
       <Head title={t.title} lead={lead.value} />
       <Away />
       <Everything />
+      <Changes />
       {place.value && house.value.value && (
         <Detail key={place.value} of={place.value} close={() => settle("home")} />
       )}

@@ -148,6 +148,9 @@ fn told(house: &House, done: Done) -> Value {
     if done.unanswered {
         answer["unanswered"] = "Home Assistant has not answered yet; it may still happen".into();
     }
+    if let Some(change) = done.change {
+        answer["change"] = change.into();
+    }
     if let Some(mut response) = done.response {
         if text::shrink(&mut response, BUDGET - 1024) {
             answer["response_cut"] = true.into();

@@ -6,6 +6,7 @@
 mod act;
 mod calendar;
 mod camera;
+mod edit;
 mod history;
 mod logs;
 mod look;
@@ -14,9 +15,11 @@ mod reading;
 mod system;
 mod todo;
 mod trace;
+mod undo;
 mod wait;
 
 pub(crate) use act::{CallArgs, call};
+pub(crate) use undo::{UndoArgs, list as list_changes, run as undo_change};
 
 use crate::config::JsonSchema;
 use crate::error::Error;
@@ -82,6 +85,8 @@ pub(super) fn tools(home: &Home) -> Vec<Tool> {
         tool::<_, wait::Rendered, _, _>(home, template, Level::Read, wait::template),
     ];
     all.extend(reading::tools(home));
+    all.extend(edit::tools(home));
+    all.extend(undo::tools(home));
     all
 }
 

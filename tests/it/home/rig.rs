@@ -74,11 +74,11 @@ async fn rig(
     let tasks = Tasks::new(events.clone());
     let store = Store::memory();
     let policy = Policy::start(rules, &store, &events, &tasks, None).await.unwrap();
-    let mut reach = Reach::new(tls::client(ca).unwrap(), &Mdns::new(&tasks));
+    let mut reach = Reach::new(tls::client(ca).unwrap(), &Mdns::new(&tasks), &tasks);
     if let Some(resolve) = resolve {
         reach = reach.resolving(resolve);
     }
-    let home = Home::start(config, &events, &tasks, &policy, &reach).unwrap();
+    let home = Home::start(config, &events, &tasks, &policy, &store, &reach).unwrap();
     let toolbox = Toolbox::new(&mcp::Config::default(), &policy);
     home::offer(&home, &toolbox);
     let caller = policy.local(Via::Control);

@@ -104,6 +104,26 @@ test("the switch of a light switches the light", async () => {
   await context.close();
 });
 
+test("what was changed is listed, and undone by its button", async () => {
+  const { page, context, faults } = await resident(browser, hearth);
+  await hearth.call("light.turn_off", LAMP);
+  await hearth.call("light.turn_on", LAMP, { brightness_pct: 55 });
+  await page.goto(hearth.url + "#/home");
+  const row = page.locator(".changes .entry").first();
+  await row.getByText("light.turn_on").waitFor();
+  await row.getByRole("button", { name: /Undo/ }).click();
+  await until("the light is off", async () => (await hearth.entity(LAMP)).state === "off");
+  // The undo stands above what it undid, and has a button of its own.
+  await page.locator(".changes .entry").first().getByText("Undone:").waitFor();
+  const undone = page.locator(".changes .entry").nth(1);
+  await undone.getByText("Undone", { exact: false }).first().waitFor();
+  assert.equal(await undone.getByRole("button").count(), 0);
+  await page.locator(".changes .entry").first().getByRole("button").click();
+  await until("the light is on again", async () => (await hearth.entity(LAMP)).state === "on");
+  faults.check();
+  await context.close();
+});
+
 test("details open by keyboard, set the brightness and close by Escape", async () => {
   const { page, context, faults } = await resident(browser, hearth);
   await hearth.call("light.turn_on", LAMP, { brightness_pct: 50 });
