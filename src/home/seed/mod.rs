@@ -5,6 +5,7 @@
 //! and checks; nothing here talks to a house by itself. Names and arguments follow the original
 //! (document 000), answers are ours.
 
+mod config;
 mod control;
 mod prompts;
 mod shelf;

@@ -4,6 +4,7 @@ use crate::config::JsonSchema;
 use crate::error::Error;
 use crate::home::Home;
 use crate::home::seed::PLACE;
+use crate::home::seed::config;
 use crate::home::seed::control::{self, KINDS, Kind, take};
 use crate::home::text::{NOTE, clean};
 use crate::home::tools as own;
@@ -45,6 +46,19 @@ pub(in crate::home) fn tools(home: &Home) -> Vec<Tool> {
         act("scene", "action: list, or activate with scene_id.", scene),
         act("automation", "action: list, or toggle or trigger with automation_id.", automation),
         act("notify", "message; title, target (like mobile_app_phone) and data if wanted.", notify),
+        read(
+            "get_history",
+            "States of entity_id over time, from start_time to end_time.",
+            |home, call, asked| Box::pin(config::history(home, call, asked)),
+        ),
+        tool(
+            home,
+            "automation_config",
+            "action: create, update, delete, duplicate; automation_id; config.",
+            Level::Admin,
+            |home, call, asked| Box::pin(config::automation(home, call, asked)),
+        )
+        .destructive(),
         read(
             "addon",
             "Add-ons. They need Home Assistant's Supervisor, which Hearth does not manage.",

@@ -94,7 +94,7 @@ async fn schemas(_home: Home, _call: Call, args: SchemaArgs) -> Result<Value, Er
 
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-struct GetArgs {
+pub(super) struct GetArgs {
     /// From home_schema
     kind: String,
     /// Else lists
@@ -117,7 +117,7 @@ struct Got {
     hash: Option<String>,
 }
 
-async fn read(home: Home, call: Call, args: GetArgs) -> Result<Value, Error> {
+pub(super) async fn read(home: Home, call: Call, args: GetArgs) -> Result<Value, Error> {
     let house = home.house(Some(&args.house))?;
     let kind = kind(&args.kind)?;
     if !house.is_fresh() {
@@ -224,7 +224,7 @@ fn outline(value: &Value) -> Value {
 
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-struct SetArgs {
+pub(super) struct SetArgs {
     kind: String,
     /// None for a new one
     id: String,
@@ -247,7 +247,7 @@ struct Changed {
     change: Option<String>,
 }
 
-async fn write(home: Home, call: Call, args: SetArgs) -> Result<Value, Error> {
+pub(super) async fn write(home: Home, call: Call, args: SetArgs) -> Result<Value, Error> {
     let house = home.house(Some(&args.house))?;
     let kind = kind(&args.kind)?;
     let SetArgs { id, path, hash, dry_run, .. } = args;
@@ -265,7 +265,7 @@ async fn write(home: Home, call: Call, args: SetArgs) -> Result<Value, Error> {
 
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-struct DeleteArgs {
+pub(super) struct DeleteArgs {
     kind: String,
     id: String,
     hash: String,
@@ -273,7 +273,7 @@ struct DeleteArgs {
     house: String,
 }
 
-async fn remove(home: Home, call: Call, args: DeleteArgs) -> Result<Value, Error> {
+pub(super) async fn remove(home: Home, call: Call, args: DeleteArgs) -> Result<Value, Error> {
     let house = home.house(Some(&args.house))?;
     let kind = kind(&args.kind)?;
     let confirm = call.confirm.as_deref();

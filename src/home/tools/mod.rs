@@ -105,6 +105,26 @@ pub(crate) async fn call_with(home: Home, call: Call, args: Value) -> Result<Val
     act::call(home, call, read(args)?).await
 }
 
+/// Runs `home_history`, as [`find_with`] does.
+pub(crate) async fn history_with(home: Home, call: Call, args: Value) -> Result<Value, Error> {
+    history::history(home, call, read(args)?).await
+}
+
+/// Runs `home_config_get`, as [`find_with`] does.
+pub(crate) async fn config_with(home: Home, call: Call, args: Value) -> Result<Value, Error> {
+    edit::read(home, call, read(args)?).await
+}
+
+/// Runs `home_config_set`, as [`find_with`] does.
+pub(crate) async fn set_with(home: Home, call: Call, args: Value) -> Result<Value, Error> {
+    edit::write(home, call, read(args)?).await
+}
+
+/// Runs `home_config_delete`, as [`find_with`] does.
+pub(crate) async fn delete_with(home: Home, call: Call, args: Value) -> Result<Value, Error> {
+    edit::remove(home, call, read(args)?).await
+}
+
 fn read<A: serde::de::DeserializeOwned>(args: Value) -> Result<A, Error> {
     serde_json::from_value(args).map_err(|e| Error::invalid(format!("bad arguments: {e}")))
 }

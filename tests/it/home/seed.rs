@@ -12,10 +12,12 @@ const NAMES: &[&str] = &[
     "addon",
     "alarm_control",
     "automation",
+    "automation_config",
     "climate_control",
     "control",
     "cover_control",
     "fan_control",
+    "get_history",
     "get_sse_stats",
     "lights_control",
     "list_devices",
@@ -112,6 +114,36 @@ async fn what_is_missing_or_cannot_be_is_said() {
         let refused = rig.try_tool(tool, args).await.unwrap_err().to_string();
         assert!(refused.contains(says), "{tool}: {refused}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn automations_are_written_copied_and_deleted() {
+    let rig = on_real_with_names().await;
+    let mut raw = Raw::on_real().await;
+    let config = |name: &str| json!({"alias": name, "triggers": [], "actions": [{"delay": 1}]});
+    let listed = async |raw: &mut Raw| {
+        raw.ask(json!({"type": "config/entity_registry/list"})).await.to_string()
+    };
+    let made = json!({"action": "create", "config": config("Seed tea")});
+    let made = rig.tool("automation_config", made).await;
+    let id = made["id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned();
+    let change = json!({"action": "update", "automation_id": id, "config": config("Seed coffee")});
+    rig.tool("automation_config", change).await;
+    let copy = json!({"action": "duplicate", "automation_id": id});
+    let copy = rig.tool("automation_config", copy).await["id"].as_str().unwrap().to_owned();
+    let all = listed(&mut raw).await;
+    assert!(all.contains(&id) && all.contains(&copy), "{all}");
+    for id in [&id, &copy] {
+        let mut delete = json!({"action": "delete", "automation_id": id});
+        let e = rig.try_tool("automation_config", delete.clone()).await.unwrap_err();
+        let (_, token) = e.what().split_once("confirm=\"").unwrap_or_else(|| panic!("{e}"));
+        delete["confirm"] = token.split_once('"').unwrap().0.into();
+        rig.tool("automation_config", delete).await;
+    }
+    let all = listed(&mut raw).await;
+    assert!(!all.contains(&id) && !all.contains(&copy), "{all}");
+    let past = rig.tool("get_history", json!({"entity_id": "light.bed_light"})).await;
+    assert_eq!(past["entities"][0]["id"], "light.bed_light", "{past}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
