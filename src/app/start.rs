@@ -58,7 +58,7 @@ async fn run_until_signal(
     }
     let first_token = first_token(&policy, demo).await?;
     let mdns = Mdns::new(tasks);
-    let parts = parts(&config, demo, ring, events, tasks, &policy, &mdns)?;
+    let parts = parts(&config, demo, ring, events, tasks, (&policy, &store), &mdns)?;
     let bound = listen(&config, parts, &policy, tasks, &mdns).await?;
     let url = url_of(&bound);
     say(&format!("listening on {url}"));
@@ -93,7 +93,7 @@ fn parts(
     ring: logs::Ring,
     events: &Events,
     tasks: &Tasks,
-    policy: &Policy,
+    (policy, store): (&Policy, &Store),
     mdns: &Mdns,
 ) -> Result<Parts, Error> {
     let counters = Counters::default();
@@ -105,7 +105,7 @@ fn parts(
     let mut api = web::API.to_vec();
 
     if config.runs("home") {
-        let home = start_home(config, events, tasks, policy, mdns)?;
+        let home = start_home(config, events, tasks, policy, store, mdns)?;
         toolbox.add_tools(home::tools(&home));
         toolbox.add_resources(home::resources(&home));
         toolbox.add_prompts(home::prompts(&home));
@@ -142,10 +142,11 @@ pub(super) fn start_home(
     events: &Events,
     tasks: &Tasks,
     policy: &Policy,
+    store: &Store,
     mdns: &Mdns,
 ) -> Result<Home, Error> {
     let tls = tls::client(config.http.ca_file.as_deref())?;
-    Home::start(&config.home, events, tasks, policy, &home::Reach::new(tls, mdns))
+    Home::start(&config.home, events, tasks, policy, store, &home::Reach::new(tls, mdns))
 }
 
 /// Opens the listeners: the network, the control socket, the MCP socket, the mDNS name.

@@ -67,7 +67,7 @@ async fn serve(
         demo_house::start(&mut config, tasks).await?;
     }
     let toolbox = Toolbox::new(&config.mcp, &policy);
-    let home = start::start_home(&config, events, tasks, &policy, &Mdns::new(tasks))?;
+    let home = start::start_home(&config, events, tasks, &policy, &store, &Mdns::new(tasks))?;
     toolbox.add_tools(home::tools(&home));
     toolbox.add_resources(home::resources(&home));
     toolbox.add_prompts(home::prompts(&home));

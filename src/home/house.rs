@@ -6,6 +6,7 @@ use crate::events::{self, Event, Events, HouseChange};
 use crate::home::config::{Address, Config, Place};
 use crate::home::entities::Cache;
 use crate::home::feed::link::Link;
+use crate::home::rename::Desk;
 use crate::home::text;
 use crate::policy::{EntityFacts, EntityScope};
 use crate::tasks::{State, Status};
@@ -26,6 +27,8 @@ pub(crate) struct House {
     pub(crate) retry: Duration,
     pub(crate) refused: Duration,
     pub(crate) most_message: usize,
+    /// Whose turn it is to rename something.
+    pub(crate) desk: Desk,
     cache: RwLock<Cache>,
     about: RwLock<About>,
     stand: Mutex<Stand>,
@@ -94,6 +97,7 @@ impl House {
             retry: Duration::from_secs(config.retry_seconds.max(1)),
             refused: Duration::from_secs(config.refused_seconds.max(1)),
             most_message: config.most_message_bytes,
+            desk: Desk::default(),
         }
     }
 

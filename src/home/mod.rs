@@ -5,6 +5,9 @@
 //! to change anything; every entity they name passes the caller's scope. Away houses are answered for
 //! from the cache, marked stale. It never stores states on disk and never polls.
 
+mod ask;
+mod assist;
+mod backup;
 mod call;
 mod config;
 mod confirm;
@@ -16,7 +19,10 @@ mod house;
 mod near;
 mod overview;
 mod prompts;
+mod refs;
+mod rename;
 mod resources;
+mod rest;
 mod routes;
 mod select;
 mod template;
@@ -34,7 +40,9 @@ pub use tools::tools;
 
 use crate::error::Error;
 use crate::events::Events;
+use crate::http::ask::Ask;
 use crate::policy::{Caller, EntityScope, Policy};
+use crate::store::Store;
 use crate::tasks::{Tasks, Whose};
 use crate::web;
 use house::House;
@@ -59,6 +67,9 @@ struct Shared {
     events: Events,
     tasks: Tasks,
     policy: Policy,
+    /// For what Home Assistant answers over REST only.
+    ask: Ask,
+    store: Store,
 }
 
 impl Home {
@@ -72,6 +83,7 @@ impl Home {
         events: &Events,
         tasks: &Tasks,
         policy: &Policy,
+        store: &Store,
         reach: &Reach,
     ) -> Result<Home, Error> {
         let mut houses = Vec::new();
@@ -101,8 +113,12 @@ impl Home {
             events: events.clone(),
             tasks: tasks.clone(),
             policy: policy.clone(),
+            ask: reach.ask(tasks),
+            store: store.clone(),
         };
-        Ok(Home { shared: Arc::new(shared) })
+        let home = Home { shared: Arc::new(shared) };
+        rename::watch(&home);
+        Ok(home)
     }
 
     /// Whether the first house is connected and every state read.
@@ -154,6 +170,14 @@ impl Home {
 
     fn policy(&self) -> &Policy {
         &self.shared.policy
+    }
+
+    fn rest(&self) -> &Ask {
+        &self.shared.ask
+    }
+
+    fn store(&self) -> &Store {
+        &self.shared.store
     }
 
     fn events(&self) -> &Events {

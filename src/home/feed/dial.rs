@@ -2,9 +2,11 @@
 
 use crate::error::Error;
 use crate::home::config::Address;
+use crate::http::ask::Ask;
 use crate::http::mdns::{self, Mdns};
 use crate::http::tls::ClientConfig;
 use crate::mcp::Boxed;
+use crate::tasks::Tasks;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,18 +32,25 @@ const BUFFER: usize = 16 * 1024;
 #[derive(Clone)]
 pub struct Reach {
     tls: Connector,
+    config: Arc<ClientConfig>,
+    mdns: Mdns,
     resolve: Resolve,
 }
 
 impl Reach {
     /// Makes it from the TLS set-up and the resolver that all of Hearth share.
     pub fn new(tls: Arc<ClientConfig>, mdns: &Mdns) -> Reach {
-        let mdns = mdns.clone();
+        let (own, mdns) = (mdns.clone(), mdns.clone());
         let resolve: Resolve = Arc::new(move |host| {
             let mdns = mdns.clone();
             Box::pin(async move { mdns.resolve(&host, mdns::WAIT).await })
         });
-        Reach { tls: Connector::Rustls(tls), resolve }
+        Reach { tls: Connector::Rustls(tls.clone()), config: tls, mdns: own, resolve }
+    }
+
+    /// Makes the client for what houses answer over REST only.
+    pub(crate) fn ask(&self, tasks: &Tasks) -> Ask {
+        Ask::new(self.config.clone(), &self.mdns, tasks)
     }
 
     /// Resolves `.local` names by `resolve` instead.

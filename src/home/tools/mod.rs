@@ -1,10 +1,13 @@
-//! The six tools with which an assistant controls a house.
+//! The tools with which an assistant controls and keeps a house.
 //!
-//! Their words are few: the catalogue of this part stays below 6 KB, because every client carries it
-//! in each conversation.
+//! Their words are few, because every client carries them in each conversation.
 
 mod act;
+mod assist;
+mod backup;
 mod look;
+mod refs;
+mod rename;
 mod wait;
 
 pub(crate) use act::{CallArgs, call};
@@ -47,8 +50,8 @@ pub fn tools(home: &Home) -> Vec<Tool> {
     let call = Words {
         name: "home_call",
         title: "Call a service",
-        about: "Call any Home Assistant service. Says per entity: verified (the state shows it), \
-                pending, or unchanged.",
+        about: "Call any Home Assistant service: turn on lights, lock, set. Says per entity: verified \
+                (the state shows it), pending, or unchanged.",
     };
     let watch = Words {
         name: "home_watch",
@@ -62,7 +65,7 @@ pub fn tools(home: &Home) -> Vec<Tool> {
     };
     let patience = Duration::from_secs(home.config().timeout_seconds + 5);
     let longest = Duration::from_secs(wait::LONGEST_WATCH + 5);
-    vec![
+    let mut all = vec![
         tool::<_, look::Overview, _, _>(home, overview, Level::Read, look::overview),
         tool::<_, look::Found, _, _>(home, find, Level::Read, look::find),
         tool::<_, look::Got, _, _>(home, get, Level::Read, look::get),
@@ -71,7 +74,11 @@ pub fn tools(home: &Home) -> Vec<Tool> {
             .within(patience),
         tool::<_, wait::Watched, _, _>(home, watch, Level::Read, wait::watch).within(longest),
         tool::<_, wait::Rendered, _, _>(home, template, Level::Read, wait::template),
-    ]
+    ];
+    for more in [refs::tools, rename::tools, backup::tools, assist::tools] {
+        all.extend(more(home));
+    }
+    all
 }
 
 /// What a client is told of a tool.

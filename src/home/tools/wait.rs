@@ -106,7 +106,11 @@ pub(super) async fn template(home: Home, call: Call, args: TemplateArgs) -> Resu
     Ok(answer)
 }
 
-fn needs_open_scope(home: &Home, call: &Call, why: &str) -> Result<(), Error> {
+/// Refuses a caller who may use chosen entities only.
+///
+/// # Errors
+/// Refused.
+pub(super) fn needs_open_scope(home: &Home, call: &Call, why: &str) -> Result<(), Error> {
     if home.sight(&call.caller).is_open() {
         return Ok(());
     }

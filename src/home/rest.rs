@@ -1,0 +1,109 @@
+//! What Home Assistant answers over REST only: configurations of automations, scripts and scenes,
+//! dialogues of helpers, pictures, events of calendars, its log file.
+//!
+//! The address is that of the WebSocket, the token the same. It never decides who may ask for what.
+
+use crate::error::Error;
+use crate::home::Home;
+use crate::home::config::Address;
+use crate::home::house::House;
+use crate::home::text::clean;
+use crate::http::ask::{Answer, Question};
+use serde_json::Value;
+
+/// Asks for `path`, which begins with `/api/`; the answer may have `most` bytes.
+///
+/// # Errors
+/// Offline while the house is away, Refused when the token's user may not, NotFound, Limit for an
+/// answer that is larger, and what Home Assistant says.
+pub(crate) async fn get(
+    home: &Home,
+    house: &House,
+    path: &str,
+    most: usize,
+) -> Result<Answer, Error> {
+    let question = Question::get(url(&house.address, path)).at_most(most);
+    ask(home, house, path, question).await
+}
+
+/// Sends `body` to `path` with `method`, and reads the JSON that comes back.
+///
+/// # Errors
+/// As [`get`]; Offline for an answer that is no JSON.
+pub(crate) async fn send(
+    home: &Home,
+    house: &House,
+    method: &'static str,
+    path: &str,
+    body: &Value,
+) -> Result<Value, Error> {
+    let question = Question::new(method, url(&house.address, path)).json(body)?;
+    ask(home, house, path, question).await?.json()
+}
+
+async fn ask(home: &Home, house: &House, path: &str, question: Question) -> Result<Answer, Error> {
+    if !house.is_fresh() {
+        return Err(house.link.away());
+    }
+    let question = question.bearer(&house.token).within(house.timeout);
+    let answer = home.rest().ask(question).await?;
+    let path = path.split('?').next().unwrap_or_default();
+    match answer.status {
+        200..=299 => Ok(answer),
+        401 | 403 => Err(Error::refused(format!(
+            "Home Assistant does not let the user of the token (HASS_TOKEN) use {path}; it needs an \
+             administrator's token"
+        ))),
+        404 => Err(Error::not_found(format!("Home Assistant has no {path}"))),
+        status => Err(Error::conflict(format!(
+            "Home Assistant answers {path} with HTTP {status}: '{}'",
+            clean(&answer.text(), 300)
+        ))),
+    }
+}
+
+/// The address of `path` where the WebSocket is at `address`.
+fn url(address: &Address, path: &str) -> String {
+    let scheme = if address.tls { "https" } else { "http" };
+    let host = match address.host.contains(':') {
+        true => format!("[{}]", address.host),
+        false => address.host.clone(),
+    };
+    // Behind the Supervisor the REST interface is beside the WebSocket; elsewhere both are in /api.
+    let base = address.path.trim_end_matches('/');
+    let base = base.strip_suffix("/websocket").unwrap_or(base);
+    let base = base.strip_suffix("/api").unwrap_or(base);
+    format!("{scheme}://{host}:{}{base}{path}", address.port)
+}
+
+/// Writes text as it may stand in a path or a query.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                out.push(char::from(byte));
+            }
+            other => out.push_str(&format!("%{other:02X}")),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rest_is_where_the_web_socket_is() {
+        let check = |house: &str, want: &str| {
+            let address = Address::of_house(house).unwrap();
+            assert_eq!(url(&address, "/api/error_log"), want, "{house}");
+        };
+        check("ha.lan", "http://ha.lan:8123/api/error_log");
+        check("https://ha.example.org/house/", "https://ha.example.org:443/house/api/error_log");
+        check("[fd00::1]", "http://[fd00::1]:8123/api/error_log");
+        check("ws://supervisor/core/websocket", "http://supervisor:80/core/api/error_log");
+        assert_eq!(escaped("2026-11-21T18:00"), "2026-11-21T18%3A00");
+    }
+}
