@@ -59,7 +59,14 @@ const NO_FORM: &str = "made in a YAML file or by a service";
 pub(crate) async fn read(home: &Home, house: &House) -> Result<All, Error> {
     let mut all = All::default();
     let list = json!({"type": "config/entity_registry/list"});
-    all.entries = ask::ask(house, &list).await?;
+    all.entries = match ask::ask(house, &list).await {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == Kind::Offline => return Err(e),
+        Err(e) => {
+            all.unread.push(format!("the entity registry: {e}"));
+            Vec::new()
+        }
+    };
     for kind in ["automation", "script"] {
         written(home, house, kind, &mut all).await?;
     }

@@ -152,7 +152,7 @@ impl Journal {
         match json {
             Some(json) => read(&json),
             None => Err(Error::not_found(format!(
-                "there is no change '{}' of the house '{}'; home_rename says its name when it is made",
+                "there is no change '{}' of the house '{}'; home_rename answers each with its name",
                 crate::home::text::clean(id, 60),
                 self.house
             ))),

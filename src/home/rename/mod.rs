@@ -220,7 +220,7 @@ async fn write(home: &Home, house: &House, by: &str, plan: Plan) -> Result<Head,
 /// [`plan`].
 pub(crate) async fn undo(home: &Home, house: &House, id: &str) -> Result<Plan, Error> {
     let journal = Journal::of(home.store(), &house.name);
-    let head = journal.head(id).await?;
+    let head = known(&journal, id).await?;
     if head.stage != Stage::Done {
         return Err(Error::conflict(format!(
             "the change {id} is not done, so there is nothing to undo"
@@ -258,6 +258,22 @@ pub(crate) async fn undo(home: &Home, house: &House, id: &str) -> Result<Plan, E
         }
     }
     Ok(plan)
+}
+
+/// Returns a change; one that is not kept is answered with the last ones that are.
+async fn known(journal: &Journal, id: &str) -> Result<Head, Error> {
+    let e = match journal.head(id).await {
+        Ok(head) => return Ok(head),
+        Err(e) => e,
+    };
+    let heads = journal.heads().await?;
+    let done = heads.iter().rev().filter(|head| head.stage == Stage::Done);
+    let line = |head: &Head| format!("{} ({} to {})", head.id, head.from, head.to);
+    let last: Vec<String> = done.take(3).map(line).collect();
+    match last.is_empty() || e.kind() != crate::error::Kind::NotFound {
+        true => Err(e),
+        false => Err(Error::not_found(format!("{e}; the last ones are {}", last.join(", ")))),
+    }
 }
 
 impl Plan {

@@ -14,8 +14,10 @@ use std::time::Duration;
 
 /// Longest text shown of one place, in characters.
 const SHOWN: usize = 160;
-/// At most so many places are shown of one configuration.
-const MOST_PLACES: usize = 40;
+/// The places of one configuration may take so many bytes; more are counted.
+const PLACES: usize = 2500;
+/// At most so many related and unread things are listed.
+const MOST_LISTED: usize = 8;
 
 /// Returns the tool.
 pub(super) fn tools(home: &Home) -> Vec<Tool> {
@@ -76,14 +78,15 @@ async fn run(home: Home, call: Call, args: RefsArgs) -> Result<Value, Error> {
     });
     let mut rows: Vec<Row> = rows.collect();
     rows.sort_by(|a, b| a.key.cmp(&b.key));
-    let page = page(rows, |row| row.key.clone(), set(&args.cursor).as_deref(), BUDGET - 1024)?;
+    let page = page(rows, |row| row.key.clone(), set(&args.cursor).as_deref(), BUDGET - 2048)?;
     let used_in: Vec<Value> = page.items.into_iter().map(|row| row.shown).collect();
     let mut answer =
         json!({ "id": thing.id, "kind": thing.kind.word(), "used_in": used_in, "total": total });
     let mut add = |key: &str, list: Vec<String>| {
         if !list.is_empty() {
-            let more = list.len().saturating_sub(20);
-            let mut list: Vec<String> = list.iter().take(20).map(|text| clean(text, 120)).collect();
+            let more = list.len().saturating_sub(MOST_LISTED);
+            let mut list: Vec<String> =
+                list.iter().take(MOST_LISTED).map(|text| clean(text, 120)).collect();
             if more > 0 {
                 list.push(format!("and {more} more"));
             }
@@ -100,7 +103,8 @@ async fn run(home: Home, call: Call, args: RefsArgs) -> Result<Value, Error> {
 }
 
 fn row(used: &Use) -> Value {
-    let places = used.mentions.iter().take(MOST_PLACES).map(|mention| {
+    let mut bytes = 0;
+    let lines = used.mentions.iter().map(|mention| {
         let path = clean(&mention.path, 300);
         // A template says more than its path.
         match mention.text.contains('{') {
@@ -108,14 +112,19 @@ fn row(used: &Use) -> Value {
             false => path,
         }
     });
-    let places: Vec<String> = places.collect();
+    let fits = |line: &String| {
+        bytes += line.len() + 3;
+        bytes <= PLACES
+    };
+    let places: Vec<String> = lines.take_while(fits).collect();
+    let left = used.mentions.len() - places.len();
     let object = &used.object;
     let mut row = json!({ "kind": object.kind, "id": clean(&object.id, 255), "paths": places });
     if !object.name.is_empty() && object.name != object.id {
         row["name"] = clean(&object.name, 100).into();
     }
-    if used.mentions.len() > MOST_PLACES {
-        row["more"] = (used.mentions.len() - MOST_PLACES).into();
+    if left > 0 {
+        row["more"] = left.into();
     }
     if let Err(why) = &object.place {
         row["fixed"] = (*why).into();

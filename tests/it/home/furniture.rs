@@ -11,6 +11,7 @@ pub struct Furniture {
     /// Path and content of each configuration as Home Assistant answered it at the start.
     helpers: Vec<String>,
     wide: bool,
+    start_page: bool,
 }
 
 fn house() -> House {
@@ -80,19 +81,19 @@ impl Furniture {
             .await;
         raw.ask(json!({"type": "lovelace/config/save", "url_path": path, "config": board(&id)}))
             .await;
-        let mut made = Furniture { tag: tag.into(), helpers: Vec::new(), wide };
+        let mut made = Furniture { tag: tag.into(), helpers: Vec::new(), wide, start_page: false };
         let state = format!("{{{{ states('{id}') }}}}");
         made.helper("template", "sensor", json!({"name": format!("{tag} t"), "state": state}));
         let group = json!({"name": format!("{tag} g"), "entities": [other, id], "hide_members": false,
                            "type": "max"});
         made.helper("group", "sensor", group);
         if wide {
-            raw.ask(json!({"type": "energy/save_prefs",
-                           "device_consumption": [{"stat_consumption": id}]}))
-                .await;
-            raw.ask(json!({"type": "frontend/set_system_data", "key": "home",
-                           "value": {"favorite_entities": [id]}}))
-                .await;
+            let energy = json!([{ "stat_consumption": id }]);
+            raw.ask(json!({"type": "energy/save_prefs", "device_consumption": energy})).await;
+            // The oldest release has no start page.
+            let start = json!({"type": "frontend/set_system_data", "key": "home",
+                               "value": {"favorite_entities": [id]}});
+            made.start_page = raw.try_ask(start).await["success"] == true;
         }
         made
     }
@@ -139,6 +140,8 @@ impl Furniture {
         }
         if self.wide {
             all.push(("energy".into(), raw.ask(json!({"type": "energy/get_prefs"})).await));
+        }
+        if self.start_page {
             let start = raw.ask(json!({"type": "frontend/get_system_data", "key": "home"})).await;
             all.push(("start page".into(), start));
         }
@@ -164,7 +167,7 @@ impl Furniture {
 
     /// Takes everything away again.
     pub async fn clear(self, raw: &mut Raw) {
-        let Furniture { tag, helpers, wide } = &self;
+        let Furniture { tag, helpers, wide, start_page } = &self;
         for kind in ["automation", "script", "scene"] {
             delete(&format!("/api/config/{kind}/config/{tag}"));
         }
@@ -178,6 +181,8 @@ impl Furniture {
         }
         if *wide {
             raw.ask(json!({"type": "energy/save_prefs", "device_consumption": []})).await;
+        }
+        if *start_page {
             let nothing = json!({"type": "frontend/set_system_data", "key": "home", "value": null});
             raw.ask(nothing).await;
         }

@@ -2,10 +2,10 @@
 
 use super::furniture::{Furniture, get, post};
 use super::raw::Raw;
-use super::rig::{Rig, on_real, on_real_keeping, until};
+use super::rig::{Rig, config, keeping, on_real, on_real_keeping, real, until};
 use crate::harness::Folder;
 use hearth::error::Kind;
-use hearth::policy::{EntityScope, Level};
+use hearth::policy::{self, EntityScope, Level};
 use serde_json::{Value, json};
 
 async fn known(rig: &Rig, id: &str) {
@@ -86,6 +86,8 @@ async fn an_undo_keeps_what_was_edited_since() {
     let mut script = get(path);
     script["alias"] = "edited since".into();
     post(path, &script);
+    let e = rig.try_tool("home_rename", json!({"undo": "r0"})).await.unwrap_err();
+    assert!(e.what().contains(done["change"].as_str().unwrap()), "{e}");
     let undo = json!({"undo": done["change"]});
     let undone = rig.tool("home_rename", undo).await;
     assert!(undone["hints"].to_string().contains("edited since"), "{undone}");
@@ -169,4 +171,105 @@ async fn a_rename_that_cannot_be_is_refused_before_anything_is_written() {
     let forgetful = on_real().await;
     let e = forgetful.try_tool("home_rename", args).await.unwrap_err();
     assert!(e.kind() == Kind::Refused && e.what().contains("hearth serve"), "{e}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn a_person_is_asked_before_anything_is_renamed() {
+    let folder = Folder::new();
+    let (url, token) = real();
+    let rig = keeping(&config(&url, &token), &policy::Config::default(), folder.path()).await;
+    let mut raw = Raw::on_real().await;
+    raw.ask(json!({"type": "input_button/create", "name": "rename asked"})).await;
+    known(&rig, "input_button.rename_asked").await;
+    let mut args = json!({"id": "input_button.rename_asked", "to": "input_button.rename_answered"});
+    let e = rig.try_tool("home_rename", args.clone()).await.unwrap_err();
+    assert_eq!(e.kind(), Kind::Conflict, "{e}");
+    assert!(e.what().contains("input_button.rename_asked to input_button.rename_answered"), "{e}");
+    let (_, answer) = e.what().split_once("confirm=\"").unwrap();
+    args["confirm"] = answer.split_once('"').unwrap().0.into();
+    rig.tool("home_rename", args).await;
+    known(&rig, "input_button.rename_answered").await;
+    raw.ask(json!({"type": "input_button/delete", "input_button_id": "rename_asked"})).await;
+
+    // Where nothing may be changed, nobody is asked.
+    drop(rig);
+    let mut closed = config(&url, &token);
+    closed.read_only = true;
+    let other = Folder::new();
+    let rig = keeping(&closed, &policy::Config::default(), other.path()).await;
+    let args = json!({"id": "light.ceiling_lights", "to": "light.x"});
+    let e = rig.try_tool("home_rename", args).await.unwrap_err();
+    assert!(e.kind() == Kind::Refused && e.what().contains("read_only"), "{e}");
+    let e = rig.try_tool("home_backup", json!({"action": "create"})).await.unwrap_err();
+    assert!(e.kind() == Kind::Refused && e.what().contains("read_only"), "{e}");
+}
+
+/// Adds to the house's own configuration, and takes it back.
+struct Yaml {
+    path: std::path::PathBuf,
+    was: String,
+}
+
+impl Yaml {
+    fn add(text: &str) -> Yaml {
+        let env = std::env::var("HEARTH_TEST_HA").unwrap();
+        let path = std::path::Path::new(&env).with_file_name("config").join("configuration.yaml");
+        let was = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, format!("{was}\n{text}")).unwrap();
+        Yaml { path, was }
+    }
+}
+
+impl Drop for Yaml {
+    fn drop(&mut self) {
+        std::fs::write(&self.path, &self.was).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn what_stands_in_yaml_files_is_named_and_not_changed() {
+    let folder = Folder::new();
+    let (rig, mut raw) = (on_real_keeping(folder.path()).await, Raw::on_real().await);
+    raw.ask(json!({"type": "input_button/create", "name": "rename yaml"})).await;
+    let id = "input_button.rename_yaml";
+    let yaml = Yaml::add(
+        "automation rename_yaml:\n  - alias: rename yaml\n    triggers:\n      - trigger: state\n        \
+         entity_id: input_button.rename_yaml\n    actions: []\n\
+         script rename_yaml:\n  rename_yaml:\n    sequence:\n      - action: input_button.press\n        \
+         target:\n          entity_id: input_button.rename_yaml\n",
+    );
+    let reload =
+        |domain: &str| json!({"type": "call_service", "domain": domain, "service": "reload"});
+    for domain in ["automation", "script"] {
+        raw.ask(reload(domain)).await;
+        known(&rig, &format!("{domain}.rename_yaml")).await;
+    }
+    known(&rig, id).await;
+    let found = rig.tool("home_refs", json!({ "id": id })).await;
+    let rows = found["used_in"].as_array().unwrap().iter();
+    let rows: Vec<[&Value; 3]> = rows.map(|r| [&r["id"], &r["paths"][0], &r["fixed"]]).collect();
+    let fixed = &json!("in a YAML file");
+    let want = [
+        [&json!("automation.rename_yaml"), &json!("triggers[0].entity_id"), fixed],
+        [&json!("script.rename_yaml"), &json!("sequence[0].target.entity_id"), fixed],
+    ];
+    assert_eq!(rows, want, "{found}");
+    let args = json!({"id": id, "to": "input_button.rename_yaml_new"});
+    let done = rig.tool("home_rename", args).await;
+    let want = [
+        "automation automation.rename_yaml: in a YAML file",
+        "script script.rename_yaml: in a YAML file",
+    ];
+    assert_eq!(done["not_changed"], json!(want), "{done}");
+    assert_eq!(done["objects"].as_array().unwrap().len(), 1, "{done}");
+    let config = json!({"type": "automation/config", "entity_id": "automation.rename_yaml"});
+    assert_eq!(raw.ask(config).await["config"]["triggers"][0]["entity_id"], id);
+
+    drop(yaml);
+    for domain in ["automation", "script"] {
+        raw.ask(reload(domain)).await;
+    }
+    let entry = json!({"type": "config/entity_registry/remove", "entity_id": "script.rename_yaml"});
+    raw.ask(entry).await;
+    raw.ask(json!({"type": "input_button/delete", "input_button_id": "rename_yaml"})).await;
 }

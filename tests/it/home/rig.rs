@@ -69,7 +69,12 @@ pub async fn start_trusting(config: &Config, ca: Option<&Path>) -> Rig {
 pub async fn on_real_keeping(folder: &Path) -> Rig {
     let (url, token) = real();
     let rules = policy::Config { confirm: false, ..policy::Config::default() };
-    let rig = rig(&config(&url, &token), &rules, None, None, Some(folder)).await;
+    keeping(&config(&url, &token), &rules, folder).await
+}
+
+/// Starts with a store on disk and waits until every state is read.
+pub async fn keeping(config: &Config, rules: &policy::Config, folder: &Path) -> Rig {
+    let rig = rig(config, rules, None, None, Some(folder)).await;
     rig.connected().await;
     rig
 }
