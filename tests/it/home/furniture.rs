@@ -12,6 +12,7 @@ pub struct Furniture {
     helpers: Vec<String>,
     wide: bool,
     start_page: bool,
+    pipeline: Option<String>,
 }
 
 fn house() -> House {
@@ -81,7 +82,13 @@ impl Furniture {
             .await;
         raw.ask(json!({"type": "lovelace/config/save", "url_path": path, "config": board(&id)}))
             .await;
-        let mut made = Furniture { tag: tag.into(), helpers: Vec::new(), wide, start_page: false };
+        let mut made = Furniture {
+            tag: tag.into(),
+            helpers: Vec::new(),
+            wide,
+            start_page: false,
+            pipeline: None,
+        };
         let state = format!("{{{{ states('{id}') }}}}");
         made.helper("template", "sensor", json!({"name": format!("{tag} t"), "state": state}));
         let group = json!({"name": format!("{tag} g"), "entities": [other, id], "hide_members": false,
@@ -90,6 +97,13 @@ impl Furniture {
         if wide {
             let energy = json!([{ "stat_consumption": id }]);
             raw.ask(json!({"type": "energy/save_prefs", "device_consumption": energy})).await;
+            let pipeline = json!({"type": "assist_pipeline/pipeline/create", "name": tag,
+                "conversation_engine": "conversation.home_assistant", "conversation_language": "en",
+                "language": "en", "stt_engine": id, "stt_language": "en", "tts_engine": null,
+                "tts_language": null, "tts_voice": null, "wake_word_entity": null,
+                "wake_word_id": null});
+            let pipeline = raw.ask(pipeline).await;
+            made.pipeline = Some(pipeline["id"].as_str().unwrap().to_owned());
             // The oldest release has no start page.
             let start = json!({"type": "frontend/set_system_data", "key": "home",
                                "value": {"favorite_entities": [id]}});
@@ -141,6 +155,10 @@ impl Furniture {
         if self.wide {
             all.push(("energy".into(), raw.ask(json!({"type": "energy/get_prefs"})).await));
         }
+        if let Some(id) = &self.pipeline {
+            let get = json!({"type": "assist_pipeline/pipeline/get", "pipeline_id": id});
+            all.push(("voice assistant".into(), raw.ask(get).await));
+        }
         if self.start_page {
             let start = raw.ask(json!({"type": "frontend/get_system_data", "key": "home"})).await;
             all.push(("start page".into(), start));
@@ -167,7 +185,7 @@ impl Furniture {
 
     /// Takes everything away again.
     pub async fn clear(self, raw: &mut Raw) {
-        let Furniture { tag, helpers, wide, start_page } = &self;
+        let Furniture { tag, helpers, wide, start_page, pipeline } = &self;
         for kind in ["automation", "script", "scene"] {
             delete(&format!("/api/config/{kind}/config/{tag}"));
         }
@@ -181,6 +199,9 @@ impl Furniture {
         }
         if *wide {
             raw.ask(json!({"type": "energy/save_prefs", "device_consumption": []})).await;
+        }
+        if let Some(id) = pipeline {
+            raw.ask(json!({"type": "assist_pipeline/pipeline/delete", "pipeline_id": id})).await;
         }
         if *start_page {
             let nothing = json!({"type": "frontend/set_system_data", "key": "home", "value": null});

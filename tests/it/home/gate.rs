@@ -49,6 +49,7 @@ const WRITES: &[&str] = &[
     "energy/save_prefs",
     "frontend/set_system_data",
     "person/update",
+    "assist_pipeline/pipeline/update",
 ];
 
 impl Gate {

@@ -1,7 +1,8 @@
 //! Backups and Home Assistant's own assistant, on a real house.
 
+use super::own::{Own, until};
 use super::raw::Raw;
-use super::rig::{on_real, on_real_keeping};
+use super::rig::{config, on_real, on_real_keeping, start};
 use crate::harness::Folder;
 use hearth::error::{Error, Kind};
 use hearth::policy::{EntityScope, Level};
@@ -64,6 +65,35 @@ async fn a_backup_is_made_listed_and_deleted_once_confirmed() {
     let audit = rig.policy.audit();
     let done = |action: &str| audit.iter().any(|l| &*l.action == action && l.outcome == "allowed");
     assert!(done("backup.create") && done("backup.delete") && !done("backup.restore"), "{audit:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_comes_back_once_confirmed() {
+    let own = Own::start().await;
+    let (url, secret) = (own.value("HA_URL"), own.value("HA_TOKEN"));
+    let mut settings = config(&url, &secret);
+    settings.retry_seconds = 1;
+    let rig = start(&settings).await;
+    rig.connected().await;
+    let made = rig.tool("home_backup", json!({"action": "create", "name": "Before"})).await;
+    let id = made["backups"][0]["id"].as_str().unwrap_or_else(|| panic!("{made}"));
+    let mut raw = Raw::open(&url, &secret).await;
+    raw.ask(json!({"type": "input_button/create", "name": "made after the backup"})).await;
+
+    let mut restore = json!({"action": "restore", "id": id});
+    let e = rig.try_tool("home_backup", restore.clone()).await.unwrap_err();
+    restore["confirm"] = token(&e).into();
+    let done = rig.tool("home_backup", restore).await;
+    assert!(done["done"].as_str().unwrap().contains("restarts"), "{done}");
+    until("its process has ended", || !own.is_running()).await;
+    // It unpacks the backup at the first start, and asks for another.
+    own.run("again").await;
+    until("it has unpacked the backup", || !own.is_running()).await;
+    own.run("again").await;
+    until("Hearth is connected again", || rig.home.is_connected()).await;
+    let mut raw = Raw::open(&url, &secret).await;
+    let left = raw.ask(json!({"type": "input_button/list"})).await;
+    assert_eq!(left, json!([]), "what came after the backup is gone");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,8 +4,10 @@
 use super::furniture::{Furniture, get, post};
 use super::gate::{Gate, Hold};
 use super::raw::Raw;
-use super::rig::{PATIENCE, real};
+use super::rig::{PATIENCE, config, keeping, real};
 use crate::harness::{Folder, Hearth, TOKEN, hearth};
+use hearth::error::Kind;
+use hearth::policy;
 use serde_json::json;
 use std::mem;
 
@@ -142,5 +144,48 @@ async fn what_somebody_changed_meanwhile_takes_the_whole_rename_back() {
     assert_eq!(get(path)["alias"], "again");
     assert_eq!(get(automation)["mode"], "restart");
     drop(hearth);
+    made.clear(&mut raw).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_rename_goes_on_when_the_house_or_the_client_goes_away() {
+    let mut raw = Raw::on_real().await;
+    let made = Furniture::new(&mut raw, "killed_link", false).await;
+    let gate = Gate::to(&real().0).await;
+    let folder = Folder::new();
+    let open = policy::Config { confirm: false, ..policy::Config::default() };
+    let house = config(&format!("http://{}", gate.address), &real().1);
+    let rig = keeping(&house, &open, folder.path()).await;
+    let (mut from, mut to) = (made.id(), "input_number.killed_link_new".to_owned());
+    // The first write goes over the WebSocket, the second over REST: both connections break.
+    for hold in [Hold::After(1), Hold::Before(2)] {
+        gate.set(Some(hold));
+        let args = json!({"id": from, "to": to});
+        let (done, ()) = tokio::join!(rig.try_tool("home_rename", args), async {
+            gate.held().await;
+            gate.forget();
+        });
+        let e = done.unwrap_err();
+        assert!(
+            e.kind() == Kind::Offline && e.what().contains("goes on by itself"),
+            "{hold:?}: {e}"
+        );
+        until("it went on by itself", async || made.names_only(&mut raw, &to, &from).await).await;
+        rig.connected().await;
+        until("it is known by its new id", async || {
+            let args = json!({"id": to, "to": from, "dry_run": true});
+            rig.try_tool("home_rename", args).await.is_ok()
+        })
+        .await;
+        mem::swap(&mut from, &mut to);
+    }
+    // A client that hangs up half way.
+    gate.set(Some(Hold::Before(3)));
+    tokio::select! {
+        done = rig.try_tool("home_rename", json!({"id": from, "to": to})) => panic!("{done:?}"),
+        () = gate.held() => {}
+    }
+    gate.set(None);
+    until("it is finished", async || made.names_only(&mut raw, &to, &from).await).await;
     made.clear(&mut raw).await;
 }
