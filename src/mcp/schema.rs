@@ -53,6 +53,9 @@ fn quieten(schema: &mut Value) {
                 let any = |field: &&mut Value| **field == Value::Bool(true);
                 properties.values_mut().filter(any).for_each(|field| *field = json!({}));
             }
+            if fields.get("items") == Some(&Value::Bool(true)) {
+                fields.insert("items".into(), json!({}));
+            }
             fields.values_mut().for_each(quieten);
         }
         Value::Array(items) => items.iter_mut().for_each(quieten),
@@ -104,6 +107,7 @@ mod tests {
     #[allow(dead_code, reason = "only its schema is looked at")]
     struct Anything {
         any: Value,
+        many: Vec<Value>,
     }
 
     impl Default for Args {
@@ -120,6 +124,11 @@ mod tests {
             "default": {"type": ["boolean", "null"]},
         }});
         assert_eq!(Value::Object((*of::<Args>()).clone()), want);
-        assert_eq!(of::<Anything>()["properties"], json!({"any": {}}));
+        assert_eq!(
+            of::<Anything>()["properties"],
+            json!({
+                "any": {}, "many": {"type": "array", "items": {}},
+            })
+        );
     }
 }

@@ -145,7 +145,16 @@ pub(crate) async fn find(home: &Home, house: &House, thing: &Thing) -> Result<Us
         }
     }
     uses.sort_by(|a, b| (a.object.kind, &a.object.id).cmp(&(b.object.kind, &b.object.id)));
-    let related = related(house, thing, &uses).await?;
+    let mut unread = unread;
+    let related = match related(house, thing, &uses).await {
+        Ok(related) => related,
+        Err(e) if e.kind() == crate::error::Kind::Offline => return Err(e),
+        // It adds to what was read; without it that is still true.
+        Err(e) => {
+            unread.push(format!("Home Assistant's own search: {e}"));
+            Vec::new()
+        }
+    };
     let taken = entries.into_iter().map(|entry| entry.entity_id).collect();
     Ok(Uses { uses, related, unread, entry, taken })
 }

@@ -22,7 +22,7 @@ use journal::Journal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::{Mutex, oneshot};
+use tokio::sync::{Mutex, Notify, oneshot};
 
 /// What stayed open without a lost connection is tried again so often.
 const AGAIN: Duration = Duration::from_secs(10);
@@ -35,6 +35,8 @@ pub(crate) struct Desk {
     turn: Mutex<()>,
     /// Something may be open in the journal.
     open: AtomicBool,
+    /// Tells the one who waits that it is.
+    opened: Notify,
 }
 
 /// Finishes what an earlier process left open, whenever a house is connected. Runs until the end.
@@ -77,6 +79,8 @@ async fn wait(house: &House, bus: &mut Reader) -> bool {
                 Next::Lost(_) => return false,
                 Next::Closed => return true,
             },
+            // On with the loop, which looks at `open` again.
+            () = house.desk.opened.notified() => {}
             () = tokio::time::sleep_until(by), if house.desk.open.load(Ordering::Relaxed) => {
                 return false;
             }
@@ -204,6 +208,7 @@ async fn write(home: &Home, house: &House, by: &str, plan: Plan) -> Result<Head,
     let done = carry::out(home, house, &journal, &mut head).await;
     if let Err(e) = done {
         house.desk.open.store(true, Ordering::Relaxed);
+        house.desk.opened.notify_one();
         return Err(e.at("the change is written down and goes on by itself"));
     }
     if let Err(e) = journal.tidy().await {

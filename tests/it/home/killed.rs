@@ -161,11 +161,13 @@ async fn a_rename_goes_on_when_the_house_or_the_client_goes_away() {
     for hold in [Hold::After(1), Hold::Before(2)] {
         gate.set(Some(hold));
         let args = json!({"id": from, "to": to});
-        let (done, ()) = tokio::join!(rig.try_tool("home_rename", args), async {
-            gate.held().await;
-            gate.forget();
-        });
-        let e = done.unwrap_err();
+        let call = rig.try_tool("home_rename", args);
+        tokio::pin!(call);
+        tokio::select! {
+            done = &mut call => panic!("{hold:?}: {done:?}"),
+            () = gate.held() => gate.forget(),
+        }
+        let e = call.await.unwrap_err();
         assert!(
             e.kind() == Kind::Offline && e.what().contains("goes on by itself"),
             "{hold:?}: {e}"
