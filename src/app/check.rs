@@ -116,10 +116,10 @@ async fn counterparts(found: &Found, report: &mut Report) -> Result<(), Error> {
         }
     }
     // Nobody calls, so whatever may be wrong with the tokens does not matter here.
-    let policy =
-        Policy::start(&policy::Config::default(), &Store::memory(), &events, &tasks, None).await?;
+    let store = Store::memory();
+    let policy = Policy::start(&policy::Config::default(), &store, &events, &tasks, None).await?;
     if config.home.is_configured() && config.runs("home") && can("home") && can("http") {
-        start::start_home(config, &events, &tasks, &policy, &Store::memory(), &Mdns::new(&tasks))?;
+        start::start_home(config, &events, &tasks, &policy, &store, &Mdns::new(&tasks))?;
     }
     let settled = async {
         let mut bus = events.read();

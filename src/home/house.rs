@@ -7,6 +7,7 @@ use crate::home::config::{Address, Config, Place};
 use crate::home::entities::Cache;
 use crate::home::feed::link::Link;
 use crate::home::history::Recorder;
+use crate::home::rename::Desk;
 use crate::home::text;
 use crate::policy::{EntityFacts, EntityScope};
 use crate::tasks::{State, Status};
@@ -30,6 +31,8 @@ pub(crate) struct House {
     pub(crate) most_message: usize,
     /// The way to what the house has stored.
     pub(crate) recorder: Recorder,
+    /// Whose turn it is to rename something.
+    pub(crate) desk: Desk,
     cache: RwLock<Cache>,
     about: RwLock<About>,
     stand: Mutex<Stand>,
@@ -104,6 +107,7 @@ impl House {
             refused: Duration::from_secs(config.refused_seconds.max(1)),
             most_message: config.most_message_bytes,
             recorder: Recorder::default(),
+            desk: Desk::default(),
         }
     }
 

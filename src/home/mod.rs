@@ -6,6 +6,8 @@
 //! from the cache, marked stale. It never stores states on disk and never polls.
 
 mod ask;
+mod assist;
+mod backup;
 mod call;
 mod changes;
 mod config;
@@ -20,6 +22,8 @@ mod moment;
 mod near;
 mod overview;
 mod prompts;
+mod refs;
+mod rename;
 mod resources;
 mod rest;
 mod routes;
@@ -73,6 +77,7 @@ struct Shared {
     changes: Changes,
     /// For what Home Assistant answers over REST only.
     ask: Ask,
+    store: Store,
 }
 
 impl Home {
@@ -118,8 +123,11 @@ impl Home {
             policy: policy.clone(),
             changes: Changes::new(store),
             ask: reach.ask().clone(),
+            store: store.clone(),
         };
-        Ok(Home { shared: Arc::new(shared) })
+        let home = Home { shared: Arc::new(shared) };
+        rename::watch(&home);
+        Ok(home)
     }
 
     /// Whether the first house is connected and every state read.
@@ -181,6 +189,10 @@ impl Home {
     /// The client for what Home Assistant offers over REST alone.
     fn ask(&self) -> &Ask {
         &self.shared.ask
+    }
+
+    fn store(&self) -> &Store {
+        &self.shared.store
     }
 
     fn events(&self) -> &Events {

@@ -1,6 +1,7 @@
-//! What Home Assistant answers over REST only: pictures, events of calendars, its log file.
+//! What Home Assistant answers over REST only: configurations of automations, scripts and scenes,
+//! dialogues of helpers, pictures, events of calendars, its log file.
 //!
-//! The address is that of the WebSocket, the token the same. Nothing here changes anything.
+//! The address is that of the WebSocket, the token the same. It never decides who may ask for what.
 
 use crate::error::Error;
 use crate::home::Home;
@@ -8,6 +9,7 @@ use crate::home::config::Address;
 use crate::home::house::House;
 use crate::home::text::clean;
 use crate::http::ask::{Answer, Question};
+use serde_json::Value;
 
 /// Asks for `path`, which begins with `/api/`; the answer may have `most` bytes. `range` asks for a
 /// part of a file, like `bytes=-1024`.
@@ -39,6 +41,21 @@ pub(crate) async fn post(home: &Home, house: &House, path: &str) -> Result<Answe
     ask(home, house, path, question).await
 }
 
+/// Sends `body` to `path` with `method`, and reads the JSON that comes back.
+///
+/// # Errors
+/// As [`get`]; Offline for an answer that is no JSON.
+pub(crate) async fn send(
+    home: &Home,
+    house: &House,
+    method: &'static str,
+    path: &str,
+    body: &Value,
+) -> Result<Value, Error> {
+    let question = Question::new(method, url(&house.address, path)).json(body)?;
+    ask(home, house, path, question).await?.json()
+}
+
 async fn ask(home: &Home, house: &House, path: &str, question: Question) -> Result<Answer, Error> {
     if !house.is_fresh() {
         return Err(house.link.away());
@@ -49,7 +66,7 @@ async fn ask(home: &Home, house: &House, path: &str, question: Question) -> Resu
     match answer.status {
         200..=299 => Ok(answer),
         401 | 403 => Err(Error::refused(format!(
-            "Home Assistant does not let the user of the token (HASS_TOKEN) read {path}; it needs an \
+            "Home Assistant does not let the user of the token (HASS_TOKEN) use {path}; it needs an \
              administrator's token"
         ))),
         404 => Err(Error::not_found(format!("Home Assistant has no {path}"))),

@@ -80,12 +80,13 @@ pub fn cannot_write(data_dir: &Path, e: std::io::Error) -> Error {
 #[derive(Clone)]
 pub struct Store {
     engine: Arc<dyn Engine>,
+    lasting: bool,
 }
 
 impl Store {
     /// Makes a store that lives in memory (at most 64 MB) and is gone with the process.
     pub fn memory() -> Store {
-        Store { engine: Arc::new(memory::Memory::default()) }
+        Store { engine: Arc::new(memory::Memory::default()), lasting: false }
     }
 
     /// Opens the configured store: Redis when it has an address, else the file in `data_dir`.
@@ -99,9 +100,14 @@ impl Store {
         } else {
             Arc::new(redis::Redis::open(config, tasks)?)
         };
-        let store = Store { engine };
+        let store = Store { engine, lasting: true };
         store.sweep_now_and_then(tasks);
         Ok(store)
+    }
+
+    /// Whether what is written here is there after the process has ended.
+    pub fn is_lasting(&self) -> bool {
+        self.lasting
     }
 
     /// Returns the value of an entry, or none when there is none or its life has ended.

@@ -4,6 +4,8 @@
 //! conversation. The six here are the core; the others are in families of their own.
 
 mod act;
+mod assist;
+mod backup;
 mod calendar;
 mod camera;
 mod edit;
@@ -12,6 +14,8 @@ mod logs;
 mod look;
 mod pick;
 mod reading;
+mod refs;
+mod rename;
 mod system;
 mod todo;
 mod trace;
@@ -59,8 +63,9 @@ pub(super) fn tools(home: &Home) -> Vec<Tool> {
     let call = Words {
         name: "home_call",
         title: "Call a service",
-        about: "Call any Home Assistant service, also weather.get_forecasts with return_response. \
-                Says per entity: verified (the state shows it), pending, or unchanged.",
+        about: "Call any Home Assistant service: turn on lights, lock, set, weather.get_forecasts (with \
+                return_response). Says per entity: verified (the state shows it), pending, or \
+                unchanged.",
     };
     let watch = Words {
         name: "home_watch",
@@ -87,6 +92,9 @@ pub(super) fn tools(home: &Home) -> Vec<Tool> {
     all.extend(reading::tools(home));
     all.extend(edit::tools(home));
     all.extend(undo::tools(home));
+    for more in [refs::tools, rename::tools, backup::tools, assist::tools] {
+        all.extend(more(home));
+    }
     all
 }
 

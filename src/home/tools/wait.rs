@@ -106,6 +106,10 @@ pub(super) async fn template(home: Home, call: Call, args: TemplateArgs) -> Resu
     Ok(answer)
 }
 
+/// Refuses a caller who may use chosen entities only.
+///
+/// # Errors
+/// Refused.
 pub(super) fn needs_open_scope(home: &Home, call: &Call, why: &str) -> Result<(), Error> {
     if home.sight(&call.caller).is_open() {
         return Ok(());

@@ -69,7 +69,14 @@ impl Mcp {
         tools.iter().map(|t| t["name"].as_str().unwrap().to_owned()).collect()
     }
 
-    fn send(&mut self, body: &Value) -> String {
+    /// Calls a tool whose answer may never come, because the program ends meanwhile.
+    pub fn call_in_vain(&mut self, tool: &str, arguments: Value) {
+        let params = json!({"name": tool, "arguments": arguments});
+        let body = json!({"jsonrpc": "2.0", "id": 0, "method": "tools/call", "params": params});
+        let _ = self.request().send_json(&body);
+    }
+
+    fn request(&self) -> ureq::RequestBuilder<ureq::typestate::WithBody> {
         let mut request = self
             .agent
             .post(&self.url)
@@ -80,7 +87,11 @@ impl Mcp {
                 .header("mcp-session-id", &self.session)
                 .header("mcp-protocol-version", "2025-11-25");
         }
-        let mut response = request.send_json(body).unwrap();
+        request
+    }
+
+    fn send(&mut self, body: &Value) -> String {
+        let mut response = self.request().send_json(body).unwrap();
         assert!(response.status().is_success(), "{} to {body}", response.status());
         if let Some(session) = response.headers().get("mcp-session-id") {
             self.session = session.to_str().unwrap().to_owned();

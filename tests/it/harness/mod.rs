@@ -9,7 +9,7 @@ mod house;
 
 pub use client::Mcp;
 pub use golden::golden;
-pub use house::real_house;
+pub use house::{House, real_house};
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};

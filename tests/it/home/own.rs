@@ -5,24 +5,27 @@ use hearth::error::Kind;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// A start of Home Assistant may take so long where many tests run beside it.
 const PATIENCE: Duration = Duration::from_secs(150);
 
 /// Ends the house when it is dropped.
-struct Own {
+pub struct Own {
     state: PathBuf,
     which: String,
 }
 
 impl Own {
     /// Starts one of the same age as the house that all tests share.
-    async fn start() -> Own {
+    pub async fn start() -> Own {
         let shared =
             std::env::var("HEARTH_TEST_HA").expect("HEARTH_TEST_HA names the shared house");
         let folder = Path::new(&shared).parent().and_then(Path::file_name).unwrap();
-        let state = format!("own-house-{}", std::process::id());
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let n = NEXT.fetch_add(1, Ordering::Relaxed);
+        let state = format!("own-house-{}-{n}", std::process::id());
         let state = Path::new(env!("CARGO_TARGET_TMPDIR")).join(state);
         let own = Own { state, which: folder.to_str().unwrap().to_owned() };
         own.run("start").await;
@@ -36,20 +39,20 @@ impl Own {
         command
     }
 
-    async fn run(&self, verb: &str) {
+    pub async fn run(&self, verb: &str) {
         let mut command = self.command(verb);
         let done = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
         assert!(done.status.success(), "{verb}: {}", String::from_utf8_lossy(&done.stderr));
     }
 
-    fn value(&self, name: &str) -> String {
+    pub fn value(&self, name: &str) -> String {
         let text = std::fs::read_to_string(self.state.join(&self.which).join("env")).unwrap();
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
         line.unwrap_or_else(|| panic!("no {name}")).to_owned()
     }
 
     /// Whether its process is there and has not ended.
-    fn is_running(&self) -> bool {
+    pub fn is_running(&self) -> bool {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.value("HA_PID")));
         // One that nobody has waited for yet shows as Z.
         stat.is_ok_and(|stat| !stat.rsplit(')').next().unwrap().trim().starts_with('Z'))
@@ -63,7 +66,7 @@ impl Drop for Own {
     }
 }
 
-async fn until(what: &str, mut ready: impl FnMut() -> bool) {
+pub async fn until(what: &str, mut ready: impl FnMut() -> bool) {
     let by = Instant::now() + PATIENCE;
     while !ready() {
         assert!(Instant::now() < by, "never: {what}");

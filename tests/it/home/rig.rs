@@ -7,7 +7,7 @@ use hearth::home::{self, Config, Home, Reach, Resolve};
 use hearth::http::{mdns::Mdns, tls};
 use hearth::mcp::{self, Answer, Call, Toolbox};
 use hearth::policy::{self, Caller, EntityScope, Grant, Level, Policy, Via};
-use hearth::store::Store;
+use hearth::store::{self, Store};
 use hearth::tasks::{State, Tasks};
 use serde_json::Value;
 use std::path::Path;
@@ -51,17 +51,32 @@ pub async fn start(config: &Config) -> Rig {
 }
 
 pub async fn start_with(config: &Config, rules: &policy::Config) -> Rig {
-    rig(config, rules, None, None).await
+    rig(config, rules, None, None, None).await
 }
 
 /// Starts with `.local` names looked up by `resolve`.
 pub async fn start_reaching(config: &Config, resolve: Resolve) -> Rig {
-    rig(config, &policy::Config::default(), Some(resolve), None).await
+    rig(config, &policy::Config::default(), Some(resolve), None, None).await
 }
 
 /// Starts and trusts the certificates in `ca` besides the public ones.
 pub async fn start_trusting(config: &Config, ca: Option<&Path>) -> Rig {
-    rig(config, &policy::Config::default(), None, ca).await
+    rig(config, &policy::Config::default(), None, ca, None).await
+}
+
+/// Starts on the real Home Assistant with a store on disk, asks no questions, and waits until every
+/// state is read.
+pub async fn on_real_keeping(folder: &Path) -> Rig {
+    let (url, token) = real();
+    let rules = policy::Config { confirm: false, ..policy::Config::default() };
+    keeping(&config(&url, &token), &rules, folder).await
+}
+
+/// Starts with a store on disk and waits until every state is read.
+pub async fn keeping(config: &Config, rules: &policy::Config, folder: &Path) -> Rig {
+    let rig = rig(config, rules, None, None, Some(folder)).await;
+    rig.connected().await;
+    rig
 }
 
 async fn rig(
@@ -69,10 +84,14 @@ async fn rig(
     rules: &policy::Config,
     resolve: Option<Resolve>,
     ca: Option<&Path>,
+    keep: Option<&Path>,
 ) -> Rig {
     let events = Events::new();
     let tasks = Tasks::new(events.clone());
-    let store = Store::memory();
+    let store = match keep {
+        Some(folder) => Store::open(&store::Config::default(), folder, &tasks).await.unwrap(),
+        None => Store::memory(),
+    };
     let policy = Policy::start(rules, &store, &events, &tasks, None).await.unwrap();
     let mut reach = Reach::new(tls::client(ca).unwrap(), &Mdns::new(&tasks), &tasks);
     if let Some(resolve) = resolve {
