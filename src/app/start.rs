@@ -12,6 +12,7 @@ use crate::http::mdns::Mdns;
 use crate::http::{Counters, Router, control, in_json, serve, tls};
 use crate::mcp::over_http::OverHttp;
 use crate::mcp::{self, Mcp, Toolbox};
+use crate::plugins::{self, Plugins};
 use crate::policy::{Grant, Policy};
 use crate::store::Store;
 use crate::tasks::Tasks;
@@ -58,7 +59,8 @@ async fn run_until_signal(
     }
     let first_token = first_token(&policy, demo).await?;
     let mdns = Mdns::new(tasks);
-    let parts = parts(&config, demo, ring, events, tasks, &policy, &mdns)?;
+    let ground = Ground { events, tasks, store: &store, policy: &policy, mdns: &mdns };
+    let parts = parts(&config, demo, ring, &ground)?;
     let bound = listen(&config, parts, &policy, tasks, &mdns).await?;
     let url = url_of(&bound);
     say(&format!("listening on {url}"));
@@ -86,16 +88,23 @@ struct Parts {
     counters: Counters,
 }
 
+/// What every service stands on.
+struct Ground<'a> {
+    events: &'a Events,
+    tasks: &'a Tasks,
+    store: &'a Store,
+    policy: &'a Policy,
+    mdns: &'a Mdns,
+}
+
 /// Starts the services and puts together what they hand in.
 fn parts(
     config: &Config,
     demo: bool,
     ring: logs::Ring,
-    events: &Events,
-    tasks: &Tasks,
-    policy: &Policy,
-    mdns: &Mdns,
+    ground: &Ground<'_>,
 ) -> Result<Parts, Error> {
+    let Ground { events, tasks, store, policy, mdns } = *ground;
     let counters = Counters::default();
     let guard = Guard::new(&config.http, policy, &counters)?;
     let toolbox = Toolbox::new(&config.mcp, policy);
@@ -111,6 +120,13 @@ fn parts(
         gather.push(home::gather(&home));
         router = router.merge(home::routes(&home));
         api.extend(home::API);
+    }
+    if config.runs("plugins") && config.plugins.enabled {
+        let dir = &config.data_dir;
+        let plugins = Plugins::start(&config.plugins, dir, events, store, tasks, &toolbox)?;
+        pages.push(plugins::page(&plugins));
+        router = router.merge(plugins::routes(&plugins));
+        api.extend(plugins::API);
     }
 
     let title = if demo { "Hearth (demo house)" } else { "Hearth" };

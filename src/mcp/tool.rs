@@ -7,7 +7,7 @@ use crate::mcp::{Answer, Boxed, Client, Place, arguments};
 use crate::policy::{Caller, Level};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -152,6 +152,31 @@ impl Tool {
             Box::pin(async move { future?.await })
         });
         Tool::bare(name, title, about, level, schema::of::<A>(), None, run)
+    }
+
+    /// Makes a tool whose input schema is only known while the program runs: of what a person wrote.
+    /// `input` is the schema of an object; `run` checks the arguments itself.
+    pub fn of_schema<F>(
+        name: &'static str,
+        title: &'static str,
+        about: &'static str,
+        level: Level,
+        input: Map<String, Value>,
+        run: F,
+    ) -> Tool
+    where
+        F: Fn(Call, Map<String, Value>) -> Boxed<'static, Result<Answer, Error>>
+            + Send
+            + Sync
+            + 'static,
+    {
+        let run: Run = Arc::new(move |call, args| match args {
+            Value::Object(args) => run(call, args),
+            _ => Box::pin(async move {
+                Err(Error::invalid(format!("{name}: the arguments must be an object")))
+            }),
+        });
+        Tool::bare(name, title, about, level, Arc::new(input), None, run)
     }
 
     fn bare(
