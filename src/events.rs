@@ -108,7 +108,7 @@ pub struct Audit {
     pub at: f64,
     /// Name of the identity.
     pub who: String,
-    /// By which way it came: `http`, `stdio`, `page`, `control`.
+    /// By which way it came: `http`, `stdio`, `page`, `control`, `script`.
     pub via: &'static str,
     /// Tool or action.
     pub action: String,

@@ -24,5 +24,6 @@ pub mod home;
 
 pub mod aurora;
 pub mod demo;
+pub mod plugins;
 
 pub mod app;

@@ -260,6 +260,34 @@ impl Tasks {
         Ok(())
     }
 
+    /// Runs `body` on an OS thread of its own that nobody supervises, for code that may hold its thread
+    /// for long. It must end by itself; a panic in it is logged and costs nothing else.
+    ///
+    /// # Errors
+    /// Broken when the system gives no thread.
+    pub fn aside<B>(&self, name: &str, stack: usize, body: B) -> Result<(), Error>
+    where
+        B: FnOnce() + Send + 'static,
+    {
+        let run = move || {
+            if let Err(panic) = std::panic::catch_unwind(AssertUnwindSafe(body)) {
+                log::error!("a thread panicked: {}", panic_text(&*panic));
+            }
+        };
+        #[allow(clippy::disallowed_methods, reason = "the one place that starts threads")]
+        std::thread::Builder::new()
+            .name(name.to_owned())
+            .stack_size(stack)
+            .spawn(run)
+            .map(drop)
+            .map_err(|e| Error::broken(format!("cannot start the thread '{name}'")).because(e))
+    }
+
+    /// Returns the handle by which such a thread waits for what is asynchronous.
+    pub fn runtime(&self) -> tokio::runtime::Handle {
+        self.shared.runtime.clone()
+    }
+
     /// Runs a short-lived future (one connection, one request) that nobody supervises. It is
     /// dropped when the runtime ends; a panic in it is logged and costs nothing else.
     pub fn job<F>(&self, future: F) -> JoinHandle<()>

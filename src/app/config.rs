@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::home;
 use crate::http;
 use crate::mcp;
+use crate::plugins;
 use crate::policy;
 use crate::store;
 use serde::{Deserialize, Serialize};
@@ -114,6 +115,7 @@ pub(super) struct Config {
     pub(super) mcp: mcp::Config,
     pub(super) home: home::Config,
     pub(super) demo: demo::Config,
+    pub(super) plugins: plugins::Config,
     /// Services to run; empty means all.
     pub(super) only: Vec<String>,
     /// Where data is kept.
@@ -214,7 +216,7 @@ pub(super) fn find(options: &Options) -> Found {
     });
     let unused = LATER.iter().filter(|row| settings.has(row.path)).map(|row| row.name).collect();
     settings.drop_section("later");
-    settings.only(&["general", "http", "policy", "mcp", "home", "store", "demo"]);
+    settings.only(&["general", "http", "policy", "mcp", "home", "store", "plugins", "demo"]);
     let general: General = settings.section("general");
     let mut config = Config {
         store: settings.section("store"),
@@ -223,6 +225,7 @@ pub(super) fn find(options: &Options) -> Found {
         mcp: settings.section("mcp"),
         home: settings.section("home"),
         demo: settings.section("demo"),
+        plugins: settings.section("plugins"),
         only: options.only.clone(),
         data_dir: data_folder(&general.data_dir),
         unused,
@@ -236,12 +239,15 @@ pub(super) fn find(options: &Options) -> Found {
         config.policy.faults(),
         config.home.faults(),
         config.store.faults(),
+        config.plugins.faults(),
     ] {
         settings.blame(faults);
     }
     let mut problems = settings.problems().to_vec();
-    if let Some(name) = config.only.iter().find(|name| !["home", "ha"].contains(&name.as_str())) {
-        let text = format!("there is no service '{}'; there is home", name.escape_debug());
+    if let Some(name) =
+        config.only.iter().find(|name| !["home", "ha", "plugins"].contains(&name.as_str()))
+    {
+        let text = format!("there is no service '{}'; there is home, plugins", name.escape_debug());
         problems.push(Problem { path: "only".into(), place: "--only".into(), text });
     }
     let address = ["home.url", "home.socket_url"].into_iter().find(|path| settings.has(path));
@@ -272,6 +278,7 @@ pub(super) fn reference() -> String {
         section::<mcp::Config>("mcp", of("mcp")),
         section::<home::Config>("home", of("home")),
         section::<store::Config>("store", of("store")),
+        section::<plugins::Config>("plugins", of("plugins")),
         section::<demo::Config>("demo", of("demo")),
         format!(
             "# Understood and checked, but not used by this version:\n# {}\n",
@@ -284,7 +291,7 @@ pub(super) fn reference() -> String {
 /// Name of each section, its environment variables and the ranges of its numbers.
 type Rows = (&'static str, &'static [Env], &'static [Range]);
 
-fn all_rows() -> [Rows; 8] {
+fn all_rows() -> [Rows; 9] {
     [
         ("general", ENV, &[]),
         ("http", http::ENV, http::RANGES),
@@ -292,6 +299,7 @@ fn all_rows() -> [Rows; 8] {
         ("mcp", mcp::ENV, mcp::RANGES),
         ("home", home::ENV, home::RANGES),
         ("store", store::ENV, store::RANGES),
+        ("plugins", plugins::ENV, plugins::RANGES),
         ("demo", demo::ENV, demo::RANGES),
         ("later", LATER, &[]),
     ]

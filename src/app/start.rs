@@ -12,6 +12,7 @@ use crate::http::mdns::Mdns;
 use crate::http::{Counters, Router, control, in_json, serve, tls};
 use crate::mcp::over_http::OverHttp;
 use crate::mcp::{self, Mcp, Toolbox};
+use crate::plugins::{self, Plugins};
 use crate::policy::{Grant, Policy};
 use crate::store::Store;
 use crate::tasks::Tasks;
@@ -57,8 +58,10 @@ async fn run_until_signal(
         demo_house::start(&mut config, tasks).await?;
     }
     let first_token = first_token(&policy, demo).await?;
-    let parts = parts(&config, demo, ring, events, tasks, &policy, &store)?;
-    let bound = listen(&config, parts, &policy, tasks).await?;
+    let mdns = Mdns::new(tasks);
+    let ground = Ground { events, tasks, store: &store, policy: &policy, mdns: &mdns };
+    let parts = parts(&config, demo, ring, &ground)?;
+    let bound = listen(&config, parts, &policy, tasks, &mdns).await?;
     let url = url_of(&bound);
     say(&format!("listening on {url}"));
     if demo {
@@ -83,7 +86,15 @@ struct Parts {
     mcp: Mcp,
     guard: Guard,
     counters: Counters,
-    mdns: Mdns,
+}
+
+/// What every service stands on.
+struct Ground<'a> {
+    events: &'a Events,
+    tasks: &'a Tasks,
+    store: &'a Store,
+    policy: &'a Policy,
+    mdns: &'a Mdns,
 }
 
 /// Starts the services and puts together what they hand in.
@@ -91,12 +102,9 @@ fn parts(
     config: &Config,
     demo: bool,
     ring: logs::Ring,
-    events: &Events,
-    tasks: &Tasks,
-    policy: &Policy,
-    store: &Store,
+    ground: &Ground<'_>,
 ) -> Result<Parts, Error> {
-    let mdns = Mdns::new(tasks);
+    let Ground { events, tasks, store, policy, mdns } = *ground;
     let counters = Counters::default();
     let guard = Guard::new(&config.http, policy, &counters)?;
     let toolbox = Toolbox::new(&config.mcp, policy);
@@ -106,12 +114,19 @@ fn parts(
     let mut api = web::API.to_vec();
 
     if config.runs("home") {
-        let home = start_home(config, events, tasks, policy, store, &mdns)?;
+        let home = start_home(config, events, tasks, policy, store, mdns)?;
         home::offer(&home, &toolbox);
         pages.push(home::page(&home));
         gather.push(home::gather(&home));
         router = router.merge(home::routes(&home));
         api.extend(home::API);
+    }
+    if config.runs("plugins") && config.plugins.enabled {
+        let dir = &config.data_dir;
+        let plugins = Plugins::start(&config.plugins, dir, events, store, tasks, &toolbox)?;
+        pages.push(plugins::page(&plugins));
+        router = router.merge(plugins::routes(&plugins));
+        api.extend(plugins::API);
     }
 
     let title = if demo { "Hearth (demo house)" } else { "Hearth" };
@@ -132,7 +147,7 @@ fn parts(
         gather,
     };
     let router = in_json::wrap(router.merge(web::routes(page)), api);
-    Ok(Parts { router, mcp, guard, counters, mdns })
+    Ok(Parts { router, mcp, guard, counters })
 }
 
 /// Starts the house on its own; `hearth mcp` without a daemon does the same.
@@ -155,6 +170,7 @@ async fn listen(
     parts: Parts,
     policy: &Policy,
     tasks: &Tasks,
+    mdns: &Mdns,
 ) -> Result<Vec<SocketAddr>, Error> {
     let (http, counters) = (&config.http, &parts.counters);
     let limits = serve::Limits::new(http).body_for("/mcp", config.mcp.message_bytes);
@@ -174,7 +190,7 @@ async fn listen(
             guard.also_called(name);
             place.called(name);
         };
-        if let Err(e) = parts.mdns.announce(&http.mdns_name, address.port(), renamed) {
+        if let Err(e) = mdns.announce(&http.mdns_name, address.port(), renamed) {
             log::warn!("this Hearth is not announced on the network: {e}");
         }
     }

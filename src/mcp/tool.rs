@@ -158,6 +158,31 @@ impl Tool {
         Tool::bare(name, title, about, level, schema::of::<A>(), None, run)
     }
 
+    /// Makes a tool whose input schema is only known while the program runs: of what a person wrote.
+    /// `input` is the schema of an object; `run` checks the arguments itself.
+    pub fn of_schema<F>(
+        name: &'static str,
+        title: &'static str,
+        about: &'static str,
+        level: Level,
+        input: Map<String, Value>,
+        run: F,
+    ) -> Tool
+    where
+        F: Fn(Call, Map<String, Value>) -> Boxed<'static, Result<Answer, Error>>
+            + Send
+            + Sync
+            + 'static,
+    {
+        let run: Run = Arc::new(move |call, args| match args {
+            Value::Object(args) => run(call, args),
+            _ => Box::pin(async move {
+                Err(Error::invalid(format!("{name}: the arguments must be an object")))
+            }),
+        });
+        Tool::bare(name, title, about, level, Arc::new(input), None, run)
+    }
+
     fn bare(
         name: &'static str,
         title: &'static str,

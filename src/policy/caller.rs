@@ -15,6 +15,8 @@ pub enum Via {
     Page,
     /// The command line, by the control socket.
     Control,
+    /// A script of the house: nobody is there to be asked.
+    Script,
 }
 
 impl Via {
@@ -25,6 +27,7 @@ impl Via {
             Via::Stdio => "stdio",
             Via::Page => "page",
             Via::Control => "control",
+            Via::Script => "script",
         }
     }
 }
@@ -32,7 +35,7 @@ impl Via {
 /// An identity on whose behalf something is done. Cloning it is cheap.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// Name of the token, or `local` for the command line and stdio.
+    /// Name of the token, `local` for the command line and stdio, or `plugin:<name>` for a script.
     pub name: Arc<str>,
     /// By which way it came.
     pub via: Via,

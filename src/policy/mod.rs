@@ -143,9 +143,17 @@ impl Policy {
         let level = match via {
             Via::Control => Level::Admin,
             Via::Http | Via::Stdio | Via::Page => self.shared.config.local_level,
+            Via::Script => Level::Read,
         };
         let grant = self.narrowed(&Grant { level, ..Grant::default() });
         Caller { name: "local".into(), via, grant, token: 0, underway: None }
+    }
+
+    /// Returns the identity of a part of the house that acts by itself, like a script. The house rules
+    /// hold for it too; what needs a confirmation it may not do, since nobody is there to give one.
+    pub fn acting(&self, name: &str, grant: &Grant) -> Caller {
+        let grant = self.narrowed(grant);
+        Caller { name: name.into(), via: Via::Script, grant, token: 0, underway: None }
     }
 
     /// Opens a page session for `caller` and returns the cookie's value.
@@ -240,7 +248,8 @@ impl Policy {
     /// Asks for a confirmation of `action` on `target`, unless `given` is the answer to it.
     ///
     /// # Errors
-    /// Conflict, with a fresh token in the text, when a confirmation is needed and not given.
+    /// Conflict, with a fresh token in the text, when a confirmation is needed and not given; Refused
+    /// for a script, which cannot ask anybody.
     pub fn confirm(
         &self,
         caller: &Caller,
@@ -250,6 +259,12 @@ impl Policy {
     ) -> Result<(), Error> {
         if !self.shared.config.confirm || self.shared.asked.answer(caller, action, target, given) {
             return Ok(());
+        }
+        if caller.via == Via::Script {
+            return Err(Error::refused(format!(
+                "{action} on {target} needs a confirmation by a person, which '{}' cannot give",
+                caller.name
+            )));
         }
         self.record(caller, action, target, Outcome::Asked, None);
         let token = self.shared.asked.ask(caller, action, target);

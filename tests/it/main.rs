@@ -19,5 +19,6 @@ mod http;
 mod journeys;
 mod layers;
 mod mcp;
+mod plugins;
 mod store;
 mod web;

@@ -81,6 +81,13 @@ impl Raw {
             .await;
     }
 
+    pub async fn call_with(&mut self, service: &str, data: Value) {
+        let (domain, service) = service.split_once('.').unwrap();
+        self.ask(json!({"type": "call_service", "domain": domain, "service": service,
+                        "service_data": data}))
+            .await;
+    }
+
     pub async fn state(&mut self, id: &str) -> String {
         let all = self.ask(json!({"type": "get_states"})).await;
         let all = all.as_array().unwrap();
