@@ -33,8 +33,14 @@ impl Profile {
     pub fn lists(&self, tool: &Tool) -> bool {
         match self {
             Profile::Default => tool.in_profile && tool.place.is_none(),
-            Profile::Service(own) => tool.profile() == &**own,
+            Profile::Service(_) => self.reaches_tool(tool),
         }
+    }
+
+    /// Whether a client of this profile may name the tool.
+    pub(crate) fn reaches_tool(&self, tool: &Tool) -> bool {
+        let also = tool.also.is_some_and(|also| self.reaches(also));
+        also || self.reaches(tool.profile())
     }
 
     /// Whether a client of this profile may name what stands in `profile`. The default profile

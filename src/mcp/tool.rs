@@ -102,6 +102,7 @@ pub struct Tool {
     pub(crate) within: Option<Duration>,
     pub(crate) budget: Option<usize>,
     pub(crate) place: Option<Place>,
+    pub(crate) also: Option<&'static str>,
     pub(crate) input: Schema,
     pub(crate) output: Option<Schema>,
     pub(crate) run: Run,
@@ -207,6 +208,7 @@ impl Tool {
             within: None,
             budget: None,
             place: None,
+            also: None,
             input,
             output,
             run,
@@ -266,6 +268,12 @@ impl Tool {
     /// Returns the least level that a caller needs.
     pub fn level(&self) -> Level {
         self.level
+    }
+
+    /// Lists it at `/mcp/<profile>` too, beside its service's own.
+    pub fn also_in(mut self, profile: &'static str) -> Tool {
+        self.also = Some(profile);
+        self
     }
 
     /// Gives it a place of its own, for one whose name does not begin with its service.

@@ -119,6 +119,7 @@ impl Toolbox {
     pub fn services(&self) -> Vec<String> {
         let held = self.held();
         let mut names: Vec<String> = held.tools.values().map(|k| k.tool.profile().into()).collect();
+        names.extend(held.tools.values().filter_map(|k| k.tool.also).map(str::to_owned));
         names.extend(held.shelves.iter().map(|shelf| shelf.profile().to_owned()));
         names.extend(held.prompts.values().map(|prompt| prompt.profile().to_owned()));
         names.retain(|name| name != pair::SERVICE);
@@ -196,7 +197,7 @@ impl Toolbox {
     /// Returns the tool of that name, when clients of `profile` may name it.
     pub(crate) fn tool(&self, name: &str, profile: &Profile) -> Option<Known> {
         let known = self.held().tools.get(name).cloned()?;
-        profile.reaches(known.tool.profile()).then_some(known)
+        profile.reaches_tool(&known.tool).then_some(known)
     }
 
     pub(crate) fn held(&self) -> Arc<Held> {

@@ -39,6 +39,9 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The profile for small models: only what looks at a house and controls it, below 6 KB.
+const CONTROL: &str = "control";
+
 /// What the entities in an answer may take, in bytes.
 pub(crate) const BUDGET: usize = 7 * 1024;
 
@@ -79,7 +82,7 @@ pub(super) fn tools(home: &Home) -> Vec<Tool> {
     };
     let patience = Duration::from_secs(home.config().timeout_seconds + 5);
     let longest = Duration::from_secs(wait::LONGEST_WATCH + 5);
-    let mut all = vec![
+    let all = vec![
         tool::<_, look::Overview, _, _>(home, overview, Level::Read, look::overview),
         tool::<_, look::Found, _, _>(home, find, Level::Read, look::find),
         tool::<_, look::Got, _, _>(home, get, Level::Read, look::get),
@@ -89,6 +92,7 @@ pub(super) fn tools(home: &Home) -> Vec<Tool> {
         tool::<_, wait::Watched, _, _>(home, watch, Level::Read, wait::watch).within(longest),
         tool::<_, wait::Rendered, _, _>(home, template, Level::Read, wait::template),
     ];
+    let mut all: Vec<Tool> = all.into_iter().map(|tool| tool.also_in(CONTROL)).collect();
     all.extend(reading::tools(home));
     all.extend(edit::tools(home));
     all.extend(undo::tools(home));

@@ -104,13 +104,13 @@ impl Gate {
                 Some(Hold::After(n)) if is_write && state.writes == n => Do::HoldAnswer,
                 _ => Do::Pass,
             };
-            state.held |= done == Do::HoldIt;
         });
         done
     }
 
     /// Holds what comes now until the gate is set anew; whether it goes on then.
     async fn hold(&self) -> bool {
+        // Read before anybody can know that something is held, and throw it away.
         let before = self.state.borrow().forgotten;
         self.state.send_modify(|state| state.held = true);
         let mut state = self.state.subscribe();
