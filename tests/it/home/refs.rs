@@ -95,8 +95,10 @@ async fn devices_areas_floors_and_labels_are_found_where_they_are_meant() {
                 "actions": [{"action": "light.turn_off", "target": {"area_id": ["kitchen"], "floor_id": "ground",
                                                                     "label_id": label}}]}),
     );
-    until("Hearth knows it", async || {
-        rig.tool("home_find", json!({"query": "automation.kitchen"})).await["total"] == 1
+    until("Hearth knows both", async || {
+        let label = rig.try_tool("home_refs", json!({"id": "refs kinds"})).await;
+        let found = rig.tool("home_find", json!({"query": "automation.kitchen"})).await;
+        label.is_ok() && found["total"] == 1
     })
     .await;
     let of = async |args: Value| -> Vec<String> {
