@@ -5,7 +5,7 @@
 
 use crate::error::Error;
 use crate::mcp::{Ability, Answer, Ask, Call, Client, Prompt, Questions, Tool, Toolbox, wire};
-use crate::policy::{Outcome, Question};
+use crate::policy::{Outcome, Question, may_be_a_code, names_a_code};
 use futures_util::FutureExt;
 use serde_json::{Map, Value, json};
 use std::panic::AssertUnwindSafe;
@@ -202,12 +202,10 @@ fn target(args: &Map<String, Value>) -> String {
 
 /// Whether it may be the code of a lock or an alarm, by its name or by being nothing but digits.
 fn looks_secret(name: &str, value: &Value) -> bool {
-    let named =
-        ["code", "pin", "password", "token", "secret"].iter().any(|word| name.contains(word));
-    let digits = |text: &str| text.len() >= 3 && text.bytes().all(|b| b.is_ascii_digit());
+    let named = names_a_code(name) || name.contains("secret");
     match value {
-        Value::String(text) => named || digits(text),
-        Value::Number(number) => named || digits(&number.to_string()),
+        Value::String(text) => named || may_be_a_code(text),
+        Value::Number(number) => named || may_be_a_code(&number.to_string()),
         Value::Object(_) | Value::Array(_) | Value::Null | Value::Bool(_) => named,
     }
 }

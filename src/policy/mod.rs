@@ -7,6 +7,7 @@
 
 mod audit;
 mod caller;
+mod codes;
 mod confirm;
 mod grant;
 mod page;
@@ -15,6 +16,7 @@ mod underway;
 
 pub use audit::Outcome;
 pub use caller::{Caller, Via};
+pub(crate) use codes::{may_be_a_code, names_a_code};
 pub use grant::{EntityFacts, EntityScope, Grant, Level};
 pub use token::{NewToken, TokenInfo};
 pub(crate) use underway::Question;

@@ -8,7 +8,7 @@ use crate::home::entities::Cache;
 use crate::home::house::House;
 use crate::home::select::{Target, domain, expand};
 use crate::home::text;
-use crate::policy::{Caller, Level, Outcome};
+use crate::policy::{Caller, Level, Outcome, may_be_a_code, names_a_code};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -308,7 +308,5 @@ impl Plan {
 
 /// Whether it is a code, or a misspelt one: a text of nothing but digits.
 fn is_secret(field: &str, value: &Value) -> bool {
-    let digits = |text: &str| text.len() >= 3 && text.bytes().all(|b| b.is_ascii_digit());
-    ["code", "pin", "password", "token"].iter().any(|word| field.contains(word))
-        || value.as_str().is_some_and(digits)
+    names_a_code(field) || value.as_str().is_some_and(may_be_a_code)
 }
