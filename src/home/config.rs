@@ -262,7 +262,8 @@ impl Address {
     /// Returns the address of the REST interface beside the WebSocket, without a slash at its end.
     pub(crate) fn rest(&self) -> String {
         let scheme = if self.tls { "https" } else { "http" };
-        let above = self.path.strip_suffix("/websocket").unwrap_or(&self.path);
+        let path = self.path.trim_end_matches('/');
+        let above = path.strip_suffix("/websocket").unwrap_or(path);
         // The Supervisor has the one at /core/websocket and the other at /core/api.
         let api = if above.ends_with("/api") { "" } else { "/api" };
         format!("{scheme}://{}{above}{api}", self.site())

@@ -57,11 +57,7 @@ pub(crate) async fn send(
 }
 
 async fn ask(home: &Home, house: &House, path: &str, question: Question) -> Result<Answer, Error> {
-    if !house.is_fresh() {
-        return Err(house.link.away());
-    }
-    let question = question.bearer(&house.token).within(house.timeout);
-    let answer = home.ask().ask(question).await?;
+    let answer = put(home, house, question).await?;
     let path = path.split('?').next().unwrap_or_default();
     match answer.status {
         200..=299 => Ok(answer),
@@ -77,18 +73,36 @@ async fn ask(home: &Home, house: &House, path: &str, question: Question) -> Resu
     }
 }
 
-/// The address of `path` where the WebSocket is at `address`.
+/// The address of `path`, which begins with `/api/`, where the WebSocket is at `address`.
 fn url(address: &Address, path: &str) -> String {
-    let scheme = if address.tls { "https" } else { "http" };
-    let host = match address.host.contains(':') {
-        true => format!("[{}]", address.host),
-        false => address.host.clone(),
+    format!("{}{}", address.rest(), path.strip_prefix("/api").unwrap_or(path))
+}
+
+/// Asks with the house's token and patience, whatever the answer's status is; `path` begins with
+/// `/api/`.
+///
+/// # Errors
+/// Offline while the house is away or cannot be reached, Timeout.
+pub(crate) async fn reach(
+    home: &Home,
+    house: &House,
+    method: &'static str,
+    path: &str,
+    body: Option<&Value>,
+) -> Result<Answer, Error> {
+    let question = Question::new(method, url(&house.address, path));
+    let question = match body {
+        Some(body) => question.json(body)?,
+        None => question,
     };
-    // Behind the Supervisor the REST interface is beside the WebSocket; elsewhere both are in /api.
-    let base = address.path.trim_end_matches('/');
-    let base = base.strip_suffix("/websocket").unwrap_or(base);
-    let base = base.strip_suffix("/api").unwrap_or(base);
-    format!("{scheme}://{host}:{}{base}{path}", address.port)
+    put(home, house, question).await
+}
+
+async fn put(home: &Home, house: &House, question: Question) -> Result<Answer, Error> {
+    if !house.is_fresh() {
+        return Err(house.link.away());
+    }
+    home.ask().ask(question.bearer(&house.token).within(house.timeout)).await
 }
 
 /// Writes text as it may stand in a path or a query.

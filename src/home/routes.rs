@@ -179,6 +179,20 @@ async fn entity(
     Ok(Json(view::json(house, &cache, &id, entity)))
 }
 
+/// Checks that a body is sent as JSON: a form of a foreign page can send anything but that.
+///
+/// # Errors
+/// Invalid, about `what`.
+pub(super) fn must_be_json(what: &str, headers: &HeaderMap) -> Result<(), Error> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    match kind.is_some_and(|kind| kind.trim().starts_with("application/json")) {
+        true => Ok(()),
+        false => {
+            Err(Error::invalid(format!("{what} is JSON: send Content-Type: application/json")))
+        }
+    }
+}
+
 async fn call(
     State(home): State<Home>,
     Extension(caller): Who,
@@ -186,11 +200,7 @@ async fn call(
     body: Bytes,
 ) -> Result<Json<Value>, Error> {
     home.policy().check(&caller, "home", Level::Control)?;
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    // A form of a foreign page can send anything but this.
-    if !kind.is_some_and(|kind| kind.trim().starts_with("application/json")) {
-        return Err(Error::invalid("a call is JSON: send Content-Type: application/json"));
-    }
+    must_be_json("a call", &headers)?;
     let mut asked: Map<String, Value> = serde_json::from_slice(&body).map_err(|e| {
         Error::invalid(format!(
             "the body is no JSON object ({e}); write it like {{\"service\": \"light.turn_on\", \

@@ -3,9 +3,10 @@
 use crate::error::Error;
 use crate::home::Home;
 use crate::home::changes::undo::Undoer;
+use crate::home::routes::must_be_json;
 use crate::home::text::clean;
 use crate::home::tools::{UndoArgs, list_changes, undo_change};
-use crate::http::{Bytes, Extension, HeaderMap, Json, Path, Query, State, Uri, header};
+use crate::http::{Bytes, Extension, HeaderMap, Json, Path, Query, State, Uri};
 use crate::mcp::Call;
 use crate::policy::{Caller, Level};
 use serde::Deserialize;
@@ -48,11 +49,7 @@ pub(crate) async fn undo(
     body: Bytes,
 ) -> Result<Json<Value>, Error> {
     home.policy().check(&caller, "home", Level::Control)?;
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    // A form of a foreign page can send anything but this.
-    if !kind.is_some_and(|kind| kind.trim().starts_with("application/json")) {
-        return Err(Error::invalid("an undo is JSON: send Content-Type: application/json"));
-    }
+    must_be_json("an undo", &headers)?;
     let wish: Wish = serde_json::from_slice(&body).map_err(|e| {
         Error::invalid(format!("the body must be like {{\"dry_run\": true}}, or {{}}: {e}"))
     })?;

@@ -3,10 +3,10 @@
 
 use crate::error::{Error, Kind as Fault};
 use crate::home::house::now;
+use crate::home::rest::{escaped, reach};
 use crate::home::settings::access::{Access, Object, nothing_if_missing};
 use crate::home::settings::kinds::Kind;
 use crate::home::text::clean;
-use crate::http::ask::Question;
 use serde_json::{Map, Value, json};
 
 /// Lists them from the entity registry; each knows the id that its file has.
@@ -90,14 +90,8 @@ pub(super) async fn remove(access: &Access<'_>, kind: &Kind, id: &str) -> Result
 }
 
 fn path(kind: &Kind, id: &str) -> String {
-    let mut out = format!("config/{}/config/", kind.name);
-    for byte in id.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' | b'~' => out.push(byte.into()),
-            other => out.push_str(&format!("%{other:02X}")),
-        }
-    }
-    out
+    // Dots too: two of them mean the folder above.
+    format!("config/{}/config/{}", kind.name, escaped(id).replace('.', "%2E"))
 }
 
 /// Asks Home Assistant's REST interface; `path` is below `/api/`.
@@ -110,17 +104,8 @@ pub(super) async fn rest(
     path: &str,
     body: Option<&Value>,
 ) -> Result<Value, Error> {
-    let house = access.house;
-    if !house.is_fresh() {
-        return Err(house.link.away());
-    }
-    let mut question = Question::new(method, format!("{}/{path}", house.address.rest()))
-        .bearer(&house.token)
-        .within(house.timeout);
-    if let Some(body) = body {
-        question = question.json(body)?;
-    }
-    let answer = access.home.ask().ask(question).await?;
+    let path = format!("/api/{path}");
+    let answer = reach(access.home, access.house, method, &path, body).await?;
     if (200..300).contains(&answer.status) {
         return answer.json();
     }

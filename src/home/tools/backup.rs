@@ -6,10 +6,10 @@ use crate::home::Home;
 use crate::home::backup::{self, Backup, Made};
 use crate::home::house::House;
 use crate::home::text::clean;
-use crate::home::tools::{BUDGET, Words, ids, set, stamped, tool};
+use crate::home::tools::{BUDGET, Keyed, Words, ids, set, stamped, tool};
 use crate::mcp::{Call, Tool, page};
 use crate::policy::{Caller, Level, Outcome};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -115,14 +115,6 @@ fn of(house: &House, backup: &Backup) -> String {
     format!("{} ('{name}' of {date}) in the house '{}'", backup.backup_id, house.name)
 }
 
-#[derive(Serialize)]
-struct Row {
-    #[serde(skip)]
-    key: String,
-    #[serde(flatten)]
-    shown: Value,
-}
-
 async fn list(house: &House, args: &BackupArgs) -> Result<Value, Error> {
     let info = backup::info(house).await?;
     let mut all = info.backups;
@@ -132,9 +124,9 @@ async fn list(house: &House, args: &BackupArgs) -> Result<Value, Error> {
     let rows = all
         .iter()
         .enumerate()
-        .map(|(n, backup)| Row { key: format!("{n:06}"), shown: row(backup) });
+        .map(|(n, backup)| Keyed { key: format!("{n:06}"), row: row(backup) });
     let page = page(rows, |row| row.key.clone(), set(&args.cursor).as_deref(), BUDGET - 512)?;
-    let rows: Vec<Value> = page.items.into_iter().map(|row| row.shown).collect();
+    let rows: Vec<Value> = page.items.into_iter().map(|row| row.row).collect();
     let mut answer = json!({ "backups": rows, "total": total, "state": clean(&info.state, 40) });
     if let Some(next) = page.next {
         answer["next"] = next.into();

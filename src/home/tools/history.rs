@@ -8,10 +8,10 @@ use crate::home::house::{House, now};
 use crate::home::moment::{Toward, moment};
 use crate::home::select::{Filter, Sight, Wanted, missing};
 use crate::home::text::clean;
-use crate::home::tools::{BUDGET, ids, set, stamped};
+use crate::home::tools::{BUDGET, Keyed, ids, set, stamped};
 use crate::home::view::Row;
 use crate::mcp::{Call, page};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// Rows of an entity unless the caller wants others.
@@ -51,18 +51,6 @@ pub(super) struct Past {
     entities: Option<Vec<Value>>,
     events: Option<Vec<Value>>,
     next: Option<String>,
-}
-
-/// A row and what sorts it.
-struct Keyed {
-    key: String,
-    row: Row,
-}
-
-impl Serialize for Keyed {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.row.serialize(serializer)
-    }
 }
 
 pub(super) async fn history(home: Home, call: Call, args: HistoryArgs) -> Result<Value, Error> {

@@ -8,11 +8,11 @@ use crate::home::house::now;
 use crate::home::near::question;
 use crate::home::select::{Filter, Wanted, missing as not_there};
 use crate::home::text::{self, clean};
-use crate::home::tools::{BUDGET, ids, set, stamped};
+use crate::home::tools::{BUDGET, Keyed, ids, set, stamped};
 use crate::home::view::{self, Row};
 use crate::home::{Home, overview as whole};
 use crate::mcp::{Call, page};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -98,7 +98,7 @@ pub(super) async fn find(home: Home, call: Call, args: FindArgs) -> Result<Value
     let usual: Vec<String> = view::USUAL.iter().map(|field| (*field).to_owned()).collect();
     let fields = if args.fields.is_empty() { &usual } else { &args.fields };
     let rows = hits.into_iter().filter_map(|(key, id)| {
-        Some(Hit { key, row: view::row(house, &cache, id, cache.get(id)?, fields) })
+        Some(Keyed { key, row: view::row(house, &cache, id, cache.get(id)?, fields) })
     });
     let cursor = set(&args.cursor);
     let page = page(rows, |hit| hit.key.clone(), cursor.as_deref(), BUDGET)?;
@@ -141,17 +141,6 @@ fn strange_fields(
         },
         view::FIELDS.join(", ")
     ))
-}
-
-struct Hit {
-    key: String,
-    row: Row,
-}
-
-impl Serialize for Hit {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.row.serialize(serializer)
-    }
 }
 
 #[derive(Default, Deserialize, JsonSchema)]
@@ -202,7 +191,7 @@ pub(super) async fn get(home: Home, call: Call, args: GetArgs) -> Result<Value, 
         if let Some(attributes) = row.get_mut("attributes") {
             text::shrink(attributes, BUDGET - 1024);
         }
-        Some(Hit { key: id.clone(), row })
+        Some(Keyed { key: id.clone(), row })
     });
     let cursor = (!args.cursor.is_empty()).then_some(args.cursor.as_str());
     let page = page(rows, |hit| hit.key.clone(), cursor, BUDGET)?;

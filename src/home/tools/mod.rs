@@ -181,6 +181,18 @@ struct Answered<S> {
     shape: PhantomData<fn() -> S>,
 }
 
+/// A row of an answer and what it is sorted and continued by, which is not shown.
+struct Keyed<R = Row> {
+    key: String,
+    row: R,
+}
+
+impl<R: Serialize> Serialize for Keyed<R> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.row.serialize(serializer)
+    }
+}
+
 /// Takes one text, texts separated by commas, or a list of them: assistants write all three.
 fn ids<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]

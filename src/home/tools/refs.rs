@@ -5,10 +5,10 @@ use crate::error::Error;
 use crate::home::Home;
 use crate::home::refs::{self, Use};
 use crate::home::text::clean;
-use crate::home::tools::{BUDGET, Words, set, stamped, tool, wait};
+use crate::home::tools::{BUDGET, Keyed, Words, set, stamped, tool, wait};
 use crate::mcp::{Call, Tool, page};
 use crate::policy::Level;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -54,14 +54,6 @@ struct Used {
     next: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Row {
-    #[serde(skip)]
-    key: String,
-    #[serde(flatten)]
-    shown: Value,
-}
-
 async fn run(home: Home, call: Call, args: RefsArgs) -> Result<Value, Error> {
     wait::needs_open_scope(&home, &call, "where something is used is in every configuration")?;
     let house = home.house(Some(&args.house))?;
@@ -71,15 +63,15 @@ async fn run(home: Home, call: Call, args: RefsArgs) -> Result<Value, Error> {
         () = call.cancelled.cancelled() => return Err(Error::timeout("given up by the client")),
     };
     let total = found.uses.len();
-    let rows = found.uses.iter().enumerate().map(|(n, used)| Row {
+    let rows = found.uses.iter().enumerate().map(|(n, used)| Keyed {
         // Two helpers may have one name; the number keeps their keys apart.
         key: format!("{} {} {n:04}", used.object.kind, used.object.id),
-        shown: row(used),
+        row: row(used),
     });
-    let mut rows: Vec<Row> = rows.collect();
+    let mut rows: Vec<Keyed<Value>> = rows.collect();
     rows.sort_by(|a, b| a.key.cmp(&b.key));
     let page = page(rows, |row| row.key.clone(), set(&args.cursor).as_deref(), BUDGET - 2048)?;
-    let used_in: Vec<Value> = page.items.into_iter().map(|row| row.shown).collect();
+    let used_in: Vec<Value> = page.items.into_iter().map(|row| row.row).collect();
     let mut answer =
         json!({ "id": thing.id, "kind": thing.kind.word(), "used_in": used_in, "total": total });
     let mut add = |key: &str, list: Vec<String>| {
