@@ -21,6 +21,7 @@ pub mod mcp;
 pub mod web;
 
 pub mod home;
+pub mod mqtt;
 
 pub mod aurora;
 pub mod demo;

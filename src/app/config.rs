@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::home;
 use crate::http;
 use crate::mcp;
+use crate::mqtt;
 use crate::plugins;
 use crate::policy;
 use crate::store;
@@ -36,9 +37,6 @@ const ENV: &[Env] = &[
 /// that a mistake is found now, and `hearth check` says that nothing uses them.
 const LATER: &[Env] = &[
     Env::new("AURORA_PORT", "later.aurora_port", Form::Number(0, 65535)),
-    Env::new("SESSION_TTL", "later.session_ttl", Form::Number(1, 31_536_000)),
-    Env::new("DEFAULT_MQTT_BROKER", "later.mqtt_broker", Form::Text),
-    Env::new("MQTT_TIMEOUT", "later.mqtt_timeout", Form::Number(1, 3600)),
     Env::new("WEB_API_URL", "later.web_api_url", Form::Text),
     Env::new("WEB_HOST", "later.web_host", Form::Text),
     Env::new("WEB_PORT", "later.web_port", Form::Number(0, 65535)),
@@ -114,6 +112,7 @@ pub(super) struct Config {
     pub(super) http: http::Config,
     pub(super) mcp: mcp::Config,
     pub(super) home: home::Config,
+    pub(super) mqtt: mqtt::Config,
     pub(super) demo: demo::Config,
     pub(super) plugins: plugins::Config,
     /// Services to run; empty means all.
@@ -216,7 +215,8 @@ pub(super) fn find(options: &Options) -> Found {
     });
     let unused = LATER.iter().filter(|row| settings.has(row.path)).map(|row| row.name).collect();
     settings.drop_section("later");
-    settings.only(&["general", "http", "policy", "mcp", "home", "store", "plugins", "demo"]);
+    settings
+        .only(&["general", "http", "policy", "mcp", "home", "mqtt", "store", "plugins", "demo"]);
     let general: General = settings.section("general");
     let mut config = Config {
         store: settings.section("store"),
@@ -224,6 +224,7 @@ pub(super) fn find(options: &Options) -> Found {
         http: settings.section("http"),
         mcp: settings.section("mcp"),
         home: settings.section("home"),
+        mqtt: settings.section("mqtt"),
         demo: settings.section("demo"),
         plugins: settings.section("plugins"),
         only: options.only.clone(),
@@ -238,6 +239,7 @@ pub(super) fn find(options: &Options) -> Found {
         config.http.faults(),
         config.policy.faults(),
         config.home.faults(),
+        config.mqtt.faults(),
         config.store.faults(),
         config.plugins.faults(),
     ] {
@@ -245,9 +247,10 @@ pub(super) fn find(options: &Options) -> Found {
     }
     let mut problems = settings.problems().to_vec();
     if let Some(name) =
-        config.only.iter().find(|name| !["home", "ha", "plugins"].contains(&name.as_str()))
+        config.only.iter().find(|name| !["home", "ha", "mqtt", "plugins"].contains(&name.as_str()))
     {
-        let text = format!("there is no service '{}'; there is home, plugins", name.escape_debug());
+        let text =
+            format!("there is no service '{}'; there is home, mqtt, plugins", name.escape_debug());
         problems.push(Problem { path: "only".into(), place: "--only".into(), text });
     }
     let address = ["home.url", "home.socket_url"].into_iter().find(|path| settings.has(path));
@@ -277,6 +280,7 @@ pub(super) fn reference() -> String {
         section::<policy::Config>("policy", of("policy")),
         section::<mcp::Config>("mcp", of("mcp")),
         section::<home::Config>("home", of("home")),
+        section::<mqtt::Config>("mqtt", of("mqtt")),
         section::<store::Config>("store", of("store")),
         section::<plugins::Config>("plugins", of("plugins")),
         section::<demo::Config>("demo", of("demo")),
@@ -291,13 +295,14 @@ pub(super) fn reference() -> String {
 /// Name of each section, its environment variables and the ranges of its numbers.
 type Rows = (&'static str, &'static [Env], &'static [Range]);
 
-fn all_rows() -> [Rows; 9] {
+fn all_rows() -> [Rows; 10] {
     [
         ("general", ENV, &[]),
         ("http", http::ENV, http::RANGES),
         ("policy", policy::ENV, policy::RANGES),
         ("mcp", mcp::ENV, mcp::RANGES),
         ("home", home::ENV, home::RANGES),
+        ("mqtt", mqtt::ENV, mqtt::RANGES),
         ("store", store::ENV, store::RANGES),
         ("plugins", plugins::ENV, plugins::RANGES),
         ("demo", demo::ENV, demo::RANGES),

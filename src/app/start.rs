@@ -12,6 +12,7 @@ use crate::http::mdns::Mdns;
 use crate::http::{Counters, Router, control, in_json, serve, tls};
 use crate::mcp::over_http::OverHttp;
 use crate::mcp::{self, Mcp, Toolbox};
+use crate::mqtt::{self, Mqtt};
 use crate::plugins::{self, Plugins};
 use crate::policy::{Grant, Policy};
 use crate::store::Store;
@@ -120,6 +121,10 @@ fn parts(
         gather.push(home::gather(&home));
         router = router.merge(home::routes(&home));
         api.extend(home::API);
+    }
+    if config.runs("mqtt") {
+        let mqtt = Mqtt::start(&config.mqtt, events, tasks, policy)?;
+        mqtt::offer(&mqtt, &toolbox);
     }
     if config.runs("plugins") && config.plugins.enabled {
         let dir = &config.data_dir;

@@ -35,6 +35,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("redis", &["store"]),
     ("rmcp", &["mcp"]),
     ("rustls", &["http"]),
+    ("rumqttc_v4", &["mqtt"]),
+    ("rumqttc_v5", &["mqtt"]),
     ("schemars", &["config", "mcp"]),
     ("serde", &["*"]),
     ("serde_json", &["*"]),

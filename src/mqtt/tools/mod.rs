@@ -1,0 +1,11 @@
+//! The tools with which an assistant looks at a broker, one family to a file.
+
+mod topics;
+
+use crate::mcp::Tool;
+use crate::mqtt::Mqtt;
+
+/// Returns the tools.
+pub(super) fn tools(mqtt: &Mqtt) -> Vec<Tool> {
+    topics::tools(mqtt)
+}
