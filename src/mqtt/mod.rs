@@ -5,6 +5,7 @@
 
 mod address;
 mod config;
+mod filter;
 mod inbox;
 mod link;
 mod message;
