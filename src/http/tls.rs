@@ -27,7 +27,8 @@ const CA_FILE_MAX: u64 = 1 << 20;
 /// # Errors
 /// Invalid when the file cannot be read or holds no certificate.
 pub fn client(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, Error> {
-    let wish = Wish { ca_files: ca_file.map(Path::to_owned).into_iter().collect(), ..Wish::default() };
+    let wish =
+        Wish { ca_files: ca_file.map(Path::to_owned).into_iter().collect(), ..Wish::default() };
     wish.client().map_err(|e| e.at("http.ca_file"))
 }
 
@@ -79,11 +80,7 @@ impl Wish {
 ///
 /// # Errors
 /// What rustls says of the server's certificate, and what the network says.
-pub async fn secure<S>(
-    stream: S,
-    config: Arc<ClientConfig>,
-    host: &str,
-) -> io::Result<TlsStream<S>>
+pub async fn secure<S>(stream: S, config: Arc<ClientConfig>, host: &str) -> io::Result<TlsStream<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {

@@ -83,7 +83,9 @@ pub(super) async fn open(
     // A message is one small packet; waiting for more to send would only delay it.
     let _ = tcp.set_nodelay(true);
     let dressed = timeout_at(until, dress(target, reach, tcp));
-    dressed.await.map_err(|_| Ended::lost(format!("{address} took the connection and said nothing")))?
+    dressed
+        .await
+        .map_err(|_| Ended::lost(format!("{address} took the connection and said nothing")))?
 }
 
 async fn find(address: &Address, reach: &Reach) -> Result<Vec<SocketAddr>, Ended> {
@@ -97,7 +99,8 @@ async fn find(address: &Address, reach: &Reach) -> Result<Vec<SocketAddr>, Ended
         return Ok(found.into_iter().map(|ip| SocketAddr::new(ip, *port)).collect());
     }
     let found = tokio::net::lookup_host((host.as_str(), *port)).await;
-    let unknown = |_| Ended::lost(format!("the name '{host}' is not known here; try its IP address"));
+    let unknown =
+        |_| Ended::lost(format!("the name '{host}' is not known here; try its IP address"));
     found.map(Iterator::collect).map_err(unknown)
 }
 

@@ -71,7 +71,9 @@ impl<L: Listener> Keeper<L> {
             let pause = pace.ended(std::time::Instant::now(), ended.ending, up, chance());
             let mut why = dial::hides(&ended.why, &self.target.password);
             if pace.is_a_fight() && ended.ending == Ending::Lost {
-                why.push_str("; each connection ends at once: perhaps another client has our client id");
+                why.push_str(
+                    "; each connection ends at once: perhaps another client has our client id",
+                );
             }
             self.listener.happened(Happening::Lost { why, ending: ended.ending, pause });
             let rest = refusing(&mut self.asked, tokio::time::sleep(pause));

@@ -160,7 +160,8 @@ impl Large {
             if let Some(head) = self.head_len(v5)? {
                 let after = self.left - 1;
                 let payload = after.checked_sub(head);
-                let payload = payload.ok_or_else(|| bad("a message shorter than its properties"))?;
+                let payload =
+                    payload.ok_or_else(|| bad("a message shorter than its properties"))?;
                 self.payload = Some(payload);
             }
         }

@@ -9,8 +9,9 @@ use crate::mqtt::link::wire::{
 };
 use crate::mqtt::message::{Arrived, Outcome, Payload, Publish, Qos};
 use rumqttc_v4::{
-    AsyncClient, ConnectReturnCode, ConnectionError, Error, Event, EventLoop, Incoming, MqttOptions,
-    PublishNotice, PublishOptions, QoS, StateError, SubscribeFilter, SubscribeReasonCode,
+    AsyncClient, ConnectReturnCode, ConnectionError, Error, Event, EventLoop, Incoming,
+    MqttOptions, PublishNotice, PublishOptions, QoS, StateError, SubscribeFilter,
+    SubscribeReasonCode,
 };
 use std::sync::Arc;
 

@@ -4,7 +4,9 @@ use crate::mqtt::config::Version;
 use crate::mqtt::link::dial::Socket;
 use crate::mqtt::link::pace::Ending;
 use crate::mqtt::link::sieve::{Mark, Sieve};
-use crate::mqtt::link::wire::{Boxed, Ended, Heard, INFLIGHT, Knock, Once, Pen, Wire, io_words, now};
+use crate::mqtt::link::wire::{
+    Boxed, Ended, Heard, INFLIGHT, Knock, Once, Pen, Wire, io_words, now,
+};
 use crate::mqtt::link::{Limits, Welcome};
 use crate::mqtt::message::{Arrived, Outcome, Payload, Properties, Publish, Qos};
 use rumqttc_v5::{
@@ -188,7 +190,9 @@ fn granted(code: SubscribeReasonCode) -> Result<Qos, String> {
 fn ended(e: ConnectionError, is_in: bool) -> Ended {
     match e {
         ConnectionError::ConnectionRefused(code) => knocked(code),
-        ConnectionError::Timeout(_) => Ended::lost("the broker took the connection and said nothing"),
+        ConnectionError::Timeout(_) => {
+            Ended::lost("the broker took the connection and said nothing")
+        }
         ConnectionError::Io(e) if is_in => Ended::lost(io_words(&e)),
         ConnectionError::Io(e) => Ended::version(io_words(&e)),
         ConnectionError::MqttState(state) => broken(state, is_in),
@@ -271,7 +275,11 @@ fn read(p: &PublishProperties) -> Properties {
         response_topic: p.response_topic.as_deref().map(Arc::from),
         correlation: p.correlation_data.as_deref().map(Arc::from),
         content_type: p.content_type.as_deref().map(Arc::from),
-        subscriptions: p.subscription_identifiers.iter().filter_map(|n| (*n).try_into().ok()).collect(),
+        subscriptions: p
+            .subscription_identifiers
+            .iter()
+            .filter_map(|n| (*n).try_into().ok())
+            .collect(),
         user: p.user_properties.clone(),
     }
 }

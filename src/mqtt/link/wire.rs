@@ -1,10 +1,10 @@
 //! What the link needs of a client library, whichever version of MQTT it speaks.
 
 use crate::mqtt::config::{Target, Version};
+use crate::mqtt::link::Welcome;
 use crate::mqtt::link::dial::Socket;
 use crate::mqtt::link::pace::Ending;
 use crate::mqtt::link::sieve::{Mark, Sieve};
-use crate::mqtt::link::Welcome;
 use crate::mqtt::message::{Arrived, Outcome, Publish, Qos};
 use std::io;
 use std::pin::Pin;
