@@ -1,8 +1,8 @@
 //! What may be published by tools and the page. Pure.
 //!
-//! Everything that an assistant or a person publishes through Hearth is asked here first. The embedded
-//! broker's demo house and the owner's lamps are not asked: they send with
-//! [`Session::publish`](crate::mqtt::session::Session::publish), as [`Exempt`] says.
+//! Everything that an assistant or a person publishes through Hearth is asked here first. Exempt are what
+//! the owner set up: the demo house on its own broker, and the owner's lamps; they send with
+//! [`Session::publish`](crate::mqtt::session::Session::publish).
 
 use crate::error::Error;
 use crate::mqtt::config::Config;
@@ -107,15 +107,6 @@ impl Gate {
         }
         Ok(())
     }
-}
-
-/// Who publishes without being asked, because it is the owner's own doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Exempt {
-    /// The demo house, on the broker that is its own.
-    DemoHouse,
-    /// The lamps that the owner set up.
-    OwnersLamps,
 }
 
 #[cfg(test)]

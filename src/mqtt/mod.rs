@@ -5,12 +5,14 @@
 
 mod address;
 mod config;
+mod establish;
 mod filter;
 mod gate;
 mod inbox;
 mod link;
 mod message;
 mod outages;
+mod probe;
 mod publish;
 mod rate;
 mod session;

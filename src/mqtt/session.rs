@@ -9,6 +9,7 @@ use crate::mqtt::inbox::{Bounds, Inbox};
 use crate::mqtt::link::{Happening, Link, Listener, Options, Reach, Rules, Welcome};
 use crate::mqtt::message::{Outcome, Publish, Qos};
 use crate::mqtt::outages::{Outage, Outages};
+use crate::mqtt::probe::own_probes;
 use crate::tasks::Tasks;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -42,6 +43,8 @@ pub(crate) struct Session {
     /// What was last said at the door.
     welcome: Mutex<Option<Welcome>>,
     filters: Vec<(String, Qos)>,
+    ways: Ways,
+    probes: AtomicU64,
     granted: Mutex<Vec<Result<Qos, String>>>,
     outages: Mutex<Outages>,
     unreadable: AtomicU64,
@@ -80,22 +83,29 @@ impl Session {
             link: Mutex::new(None),
             timeout: Duration::from_secs(config.timeout_seconds),
             welcome: Mutex::default(),
-            filters: filters.clone(),
+            filters,
+            ways: ways.clone(),
             granted: Mutex::default(),
             outages: Mutex::new(Outages::begin(now())),
             unreadable: AtomicU64::new(0),
+            probes: AtomicU64::new(0),
         });
-        let options = Options {
-            filters,
-            connect: Duration::from_secs(config.connect_seconds),
-            keep_alive: Duration::from_secs(config.keep_alive),
-            max_packet: config.max_packet_bytes,
-            reach: ways.reach.clone(),
-            rules: ways.rules.clone(),
-        };
+        let options = session.options(config);
         let link = Link::open(target, options, Ear(session.clone()), tasks);
         *lock(&session.link) = Some(link);
         session
+    }
+
+    /// Returns what a link to this session's broker is opened with.
+    pub(crate) fn options(&self, config: &Config) -> Options {
+        Options {
+            filters: self.filters.clone(),
+            connect: Duration::from_secs(config.connect_seconds),
+            keep_alive: Duration::from_secs(config.keep_alive),
+            max_packet: config.max_packet_bytes,
+            reach: self.ways.reach.clone(),
+            rules: self.ways.rules.clone(),
+        }
     }
 
     /// Returns what has arrived. Held for as short as can be: the link waits for it.
@@ -153,6 +163,11 @@ impl Session {
     /// Returns how many messages were left out because their topic is no text.
     pub(crate) fn unreadable(&self) -> u64 {
         self.unreadable.load(Ordering::Relaxed)
+    }
+
+    /// Returns how many messages of our own probes were left out of the index.
+    pub(crate) fn probes(&self) -> u64 {
+        self.probes.load(Ordering::Relaxed)
     }
 
     /// Waits until it is known whether the broker lets us in, for the time that connecting may take.
@@ -221,6 +236,9 @@ impl Listener for Ear {
                 }
                 // Who shows the state shows this too.
                 self.0.state.send_modify(|_| {});
+            }
+            Happening::Arrived(arrived) if arrived.topic.starts_with(own_probes()) => {
+                self.0.probes.fetch_add(1, Ordering::Relaxed);
             }
             Happening::Arrived(arrived) => {
                 let number = self.0.inbox().push(&arrived);

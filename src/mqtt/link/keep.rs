@@ -10,10 +10,14 @@ use crate::mqtt::link::v5::Wire5;
 use crate::mqtt::link::wire::{Ended, Heard, Knock, Pen, Wire};
 use crate::mqtt::link::{Command, Happening, Listener, Options, Welcome};
 use crate::mqtt::message::Outcome;
-use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
+
+/// What somebody hears who chose the address, whatever is there: else he could look for what listens.
+const SAME: &str = "no MQTT connection was made: nobody listens there, it cannot be reached, it is no \
+                    broker, or its certificate is not trusted. The owner sees more when the broker is \
+                    in mqtt.profiles";
 
 /// Keeps one connection up.
 pub(super) struct Keeper<L> {
@@ -70,6 +74,9 @@ impl<L: Listener> Keeper<L> {
             let up = since.map(|since: Instant| since.elapsed());
             let pause = pace.ended(std::time::Instant::now(), ended.ending, up, chance());
             let mut why = dial::hides(&ended.why, &self.target.password);
+            if self.options.rules.is_some() && since.is_none() && ended.ending != Ending::Refused {
+                why = format!("{}: {SAME}", self.target.address);
+            }
             if pace.is_a_fight() && ended.ending == Ending::Lost {
                 why.push_str(
                     "; each connection ends at once: perhaps another client has our client id",
