@@ -4,17 +4,23 @@
 //! and the page read. Nothing is published but through the `gate`.
 
 mod address;
+mod aside;
 mod config;
+mod decode;
 mod establish;
 mod filter;
 mod gate;
 mod inbox;
 mod link;
+mod listening;
 mod message;
 mod outages;
 mod probe;
+mod prune;
 mod publish;
 mod rate;
+mod scan;
+mod search;
 mod session;
 mod sessions;
 mod tools;

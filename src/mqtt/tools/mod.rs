@@ -1,9 +1,13 @@
 //! The tools with which an assistant looks at a broker, one family to a file.
 
+mod answer;
 mod broker;
+mod collect;
+mod history;
 mod publish;
 mod sessions;
 mod topics;
+mod tree;
 
 use crate::mcp::Tool;
 use crate::mqtt::Mqtt;
@@ -11,6 +15,8 @@ use crate::mqtt::Mqtt;
 /// Returns the tools.
 pub(super) fn tools(mqtt: &Mqtt) -> Vec<Tool> {
     let mut tools = topics::tools(mqtt);
+    tools.extend(history::tools(mqtt));
+    tools.extend(collect::tools(mqtt));
     tools.extend(sessions::tools(mqtt));
     tools.extend(publish::tools(mqtt));
     tools.extend(broker::tools(mqtt));
