@@ -5,6 +5,7 @@
 
 mod address;
 mod config;
+mod discovery;
 mod inbox;
 mod link;
 mod message;
@@ -59,6 +60,11 @@ impl Mqtt {
             home,
         };
         Ok(Mqtt { shared: Arc::new(shared) })
+    }
+
+    /// Returns the first level of Home Assistant's discovery.
+    pub(crate) fn discovery_prefix(&self) -> &str {
+        self.shared.config.discovery_prefix.trim_matches('/')
     }
 
     /// Returns the session of that id, the home's without one, when the caller may use it.

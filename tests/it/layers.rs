@@ -23,7 +23,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("hyper", &["http"]),
     ("hyper_util", &["http"]),
     ("idna_adapter", &[]),
-    ("jiff", &["home", "plugins", "web"]),
+    ("jiff", &["home", "mqtt", "plugins", "web"]),
     ("lexopt", &["app"]),
     ("log", &["*"]),
     ("mdns_sd", &["http"]),
