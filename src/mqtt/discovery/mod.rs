@@ -8,6 +8,7 @@
 mod device;
 mod gather;
 mod homeassistant;
+mod lint;
 mod path;
 mod sparkplug;
 mod stand;
@@ -17,6 +18,7 @@ mod zigbee2mqtt;
 
 pub(crate) use device::{Ability, Device, Source};
 pub(crate) use gather::gather;
+pub(crate) use lint::{RULES, Weight, lint};
 
 use device::Said;
 

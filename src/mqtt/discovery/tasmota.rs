@@ -103,7 +103,7 @@ fn topics(config: &Map<String, Value>) -> Option<Topics> {
             .replace("%prefix%", own.unwrap_or(usual))
             .replace("%topic%", &topic)
             .replace("%hostname%", &name)
-            .replace("%id%", &address);
+            .replace("%id%", address.get(address.len().saturating_sub(6)..).unwrap_or_default());
         if filled.ends_with('/') { filled } else { format!("{filled}/") }
     };
     Some(Topics { command: of(0, "cmnd"), state: of(1, "stat"), tele: of(2, "tele") })
@@ -112,25 +112,18 @@ fn topics(config: &Map<String, Value>) -> Option<Topics> {
 /// Reads the relays: 1 is a switch, 2 is a light, 3 is half of a shutter.
 fn relays(config: &Map<String, Value>, topics: &Topics, device: &mut Device) {
     let relays: Vec<u64> = numbers(config.get("rl"));
-    let count = relays.iter().filter(|kind| matches!(**kind, 1 | 2)).count();
     let names = config.get("fn").and_then(Value::as_array);
     let options = config.get("so").and_then(Value::as_object);
     let is_light = options.and_then(|so| so.get("30")).and_then(Value::as_u64) == Some(1);
-    let has_shutter = relays.contains(&3);
     let mut shutters = 0;
     for (n, kind) in relays.iter().enumerate() {
         let own = names.and_then(|names| names.get(n)).and_then(Value::as_str);
-        // A lone relay answers to POWER without a number, unless SetOption26 says otherwise.
-        let number = if count == 1 && relays.len() <= 8 && n == 0 {
-            String::new()
-        } else {
-            format!("{}", n + 1)
-        };
+        let number = n + 1;
         let (kind, word) = match kind {
             1 if is_light => ("light", format!("POWER{number}")),
             1 => ("switch", format!("POWER{number}")),
             2 => ("light", format!("POWER{number}")),
-            3 if has_shutter => {
+            3 => {
                 shutters += 1;
                 // Two relays to a shutter.
                 if shutters % 2 == 0 {
@@ -240,7 +233,7 @@ mod tests {
         assert_eq!(names, want);
         assert_eq!(
             kettle.command_topics().into_iter().collect::<Vec<_>>(),
-            ["home/kettle/cmnd/POWER"]
+            ["home/kettle/cmnd/POWER1"]
         );
         let Availability::Signals { signals, .. } = &kettle.availability[0] else { panic!() };
         assert_eq!((&*signals[0].topic, &*signals[0].online), ("home/kettle/tele/LWT", "On"));

@@ -1,5 +1,6 @@
 use super::*;
 use serde_json::json;
+use std::sync::Arc;
 
 fn said(topic: &str, payload: Value) -> Said {
     Said { topic: topic.into(), payload: payload.to_string().into_bytes().into(), at: 0 }
