@@ -1,26 +1,42 @@
 //! MQTT: the home's broker, listened to all the time, for an assistant and a person.
 //!
 //! `link` keeps a connection; what arrives goes into the `inbox` of its `session`, which tools, routes
-//! and the page read. Nothing is published but through the gates.
+//! and the page read. Nothing is published but through the `gate`.
 
 mod address;
 mod config;
 mod discovery;
+mod establish;
+mod filter;
+mod gate;
 mod inbox;
 mod link;
 mod message;
+mod outages;
+mod probe;
+mod publish;
+mod rate;
 mod session;
+mod sessions;
 mod tools;
 
 pub use config::{Config, ENV, Profile, RANGES};
+pub use link::Reach;
 
 use crate::error::Error;
 use crate::events::Events;
 use crate::mcp::Toolbox;
 use crate::policy::{Caller, Policy};
 use crate::tasks::{Tasks, Whose};
-use session::{HOME, Session, State};
+use gate::Gate;
+use rate::Rate;
+use session::{HOME, Session, State, Ways};
+use sessions::Sessions;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// Each token may try to connect so often in a minute: more would be a search for what is there.
+const CONNECTS_PER_MINUTE: u64 = 10;
 
 /// The service. Cloning it is cheap.
 #[derive(Clone)]
@@ -33,7 +49,12 @@ struct Shared {
     tasks: Tasks,
     events: Events,
     policy: Policy,
+    reach: Reach,
     home: Option<Arc<Session>>,
+    sessions: Arc<Sessions>,
+    gate: Gate,
+    publishes: Rate,
+    connects: Rate,
 }
 
 impl Mqtt {
@@ -46,9 +67,12 @@ impl Mqtt {
         events: &Events,
         tasks: &Tasks,
         policy: &Policy,
+        reach: &Reach,
     ) -> Result<Mqtt, Error> {
+        let gate = Gate::new(config)?;
         let home = config.home().map(|target| {
-            let session = Session::open(HOME, target, config, tasks);
+            let ways = Ways { reach: reach.clone(), rules: None };
+            let session = Session::open(HOME, target, config, &ways, tasks);
             watch(&session, tasks);
             session
         });
@@ -57,7 +81,17 @@ impl Mqtt {
             tasks: tasks.clone(),
             events: events.clone(),
             policy: policy.clone(),
+            reach: reach.clone(),
             home,
+            sessions: Sessions::start(
+                config.max_sessions,
+                Duration::from_secs(config.session_ttl),
+                policy,
+                tasks,
+            ),
+            gate,
+            publishes: Rate::new(config.publishes_per_minute),
+            connects: Rate::new(CONNECTS_PER_MINUTE),
         };
         Ok(Mqtt { shared: Arc::new(shared) })
     }
@@ -67,36 +101,51 @@ impl Mqtt {
         self.shared.config.discovery_prefix.trim_matches('/')
     }
 
-    /// Returns the session of that id, the home's without one, when the caller may use it.
+    /// Returns the session of that id, the home's without one, when the caller may use it. The one way
+    /// in for tools and routes.
     ///
     /// # Errors
-    /// NotFound when there is none, Offline when no broker is configured.
-    pub(crate) fn session(
-        &self,
-        _caller: &Caller,
-        id: Option<&str>,
-    ) -> Result<Arc<Session>, Error> {
-        match (id.unwrap_or(HOME), &self.shared.home) {
+    /// Refused for a token that may use only some entities, NotFound when there is none or it is
+    /// somebody else's, Offline when no broker is configured.
+    pub(crate) fn session(&self, caller: &Caller, id: Option<&str>) -> Result<Arc<Session>, Error> {
+        may_see(caller)?;
+        match (id.filter(|id| !id.is_empty()).unwrap_or(HOME), &self.shared.home) {
             (HOME, Some(home)) => Ok(home.clone()),
             (HOME, None) => Err(Error::offline(
                 "no broker is configured: set DEFAULT_MQTT_BROKER (mqtt.broker), or open a session \
                  with mqtt_establish_connection",
             )),
-            _ => Err(Error::not_found("there is no such session")),
+            (id, _) => self.shared.sessions.find(caller, id),
         }
     }
+}
+
+/// Refuses a token whose grant is limited to entities: topics know nothing of entities, and whoever
+/// reads all of them reads what the owner took out.
+pub(crate) fn may_see(caller: &Caller) -> Result<(), Error> {
+    if caller.grant.entities.is_open() {
+        return Ok(());
+    }
+    Err(Error::refused(format!(
+        "'{}' may use only some entities, and MQTT shows all devices: use a token without limits to \
+         areas, labels, exposed or denied entities",
+        caller.name
+    )))
 }
 
 /// Shows in `/health` and `/ready` how the home's broker is.
 fn watch(session: &Arc<Session>, tasks: &Tasks) {
     let status = tasks.status("mqtt", Whose::Peer);
     let mut states = session.states();
-    let stop = tasks.stopping();
+    let (session, stop) = (session.clone(), tasks.stopping());
     tasks.job(async move {
         loop {
             match &*states.borrow_and_update() {
                 State::Connecting => {}
-                State::Connected => status.up(),
+                State::Connected => match session.shortfall() {
+                    Some(shortfall) => status.degraded(shortfall),
+                    None => status.up(),
+                },
                 State::Away(why) => status.degraded(why.clone()),
             }
             tokio::select! {
