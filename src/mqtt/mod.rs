@@ -16,6 +16,7 @@ mod outages;
 mod probe;
 mod publish;
 mod rate;
+mod retained;
 mod session;
 mod sessions;
 mod tools;
@@ -27,6 +28,7 @@ use crate::error::Error;
 use crate::events::Events;
 use crate::mcp::Toolbox;
 use crate::policy::{Caller, Policy};
+use crate::store::Store;
 use crate::tasks::{Tasks, Whose};
 use gate::Gate;
 use rate::Rate;
@@ -49,6 +51,7 @@ struct Shared {
     tasks: Tasks,
     events: Events,
     policy: Policy,
+    store: Store,
     reach: Reach,
     home: Option<Arc<Session>>,
     sessions: Arc<Sessions>,
@@ -67,6 +70,7 @@ impl Mqtt {
         events: &Events,
         tasks: &Tasks,
         policy: &Policy,
+        store: &Store,
         reach: &Reach,
     ) -> Result<Mqtt, Error> {
         let gate = Gate::new(config)?;
@@ -81,6 +85,7 @@ impl Mqtt {
             tasks: tasks.clone(),
             events: events.clone(),
             policy: policy.clone(),
+            store: store.clone(),
             reach: reach.clone(),
             home,
             sessions: Sessions::start(

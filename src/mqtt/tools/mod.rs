@@ -3,6 +3,7 @@
 mod broker;
 mod devices;
 mod publish;
+mod retained;
 mod sessions;
 mod topics;
 
@@ -16,6 +17,7 @@ pub(super) fn tools(mqtt: &Mqtt) -> Vec<Tool> {
     tools.extend(publish::tools(mqtt));
     tools.extend(broker::tools(mqtt));
     tools.extend(devices::tools(mqtt));
+    tools.extend(retained::tools(mqtt));
     tools
 }
 
