@@ -245,7 +245,7 @@ impl Listener for Ear {
                 self.0.newest.send_replace(number);
             }
             Happening::NoText => drop(self.0.unreadable.fetch_add(1, Ordering::Relaxed)),
-            Happening::Lost { why, pause, .. } => {
+            Happening::Lost { why, pause } => {
                 let was_up = self.0.state() == State::Connected;
                 let level = if was_up { log::Level::Warn } else { log::Level::Debug };
                 log::log!(level, "{}: {why}; again in {pause:?}", self.0.target.address);

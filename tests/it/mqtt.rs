@@ -1,3 +1,11 @@
-//! Tests of MQTT, against Debian's mosquitto and its clients.
+//! Tests of MQTT, against Debian's mosquitto and its clients, a broker of another make, and a scripted
+//! one for what no real broker does.
 
+mod fake;
+mod faults;
+mod link;
 mod mosquitto;
+mod publish;
+mod rig;
+mod sessions;
+mod tls;

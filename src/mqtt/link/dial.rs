@@ -177,7 +177,7 @@ fn certificate(e: &io::Error) -> String {
 }
 
 /// Returns a client id that nobody else has.
-pub(crate) fn made_up_id() -> String {
+pub(super) fn made_up_id() -> String {
     let mut raw = [0; 6];
     // Without random numbers the broker gives us one: an empty id asks for that.
     if getrandom::fill(&mut raw).is_err() {

@@ -19,6 +19,8 @@ const SAME: &str = "no MQTT connection was made: nobody listens there, it cannot
                     broker, or its certificate is not trusted. The owner sees more when the broker is \
                     in mqtt.profiles";
 
+const INSECURE: &str = "insecure is set: whoever is between can read and change everything";
+
 /// Keeps one connection up.
 pub(super) struct Keeper<L> {
     target: Target,
@@ -82,7 +84,7 @@ impl<L: Listener> Keeper<L> {
                     "; each connection ends at once: perhaps another client has our client id",
                 );
             }
-            self.listener.happened(Happening::Lost { why, ending: ended.ending, pause });
+            self.listener.happened(Happening::Lost { why, pause });
             let rest = refusing(&mut self.asked, tokio::time::sleep(pause));
             tokio::select! {
                 () = rest => {}
@@ -105,7 +107,12 @@ impl<L: Listener> Keeper<L> {
             Err(ended) => return Some(ended),
         };
         *since = Some(Instant::now());
-        welcome.note = self.fallback.as_ref().map(|why| format!("{why}: MQTT 3.1.1 is used"));
+        welcome.client_id.get_or_insert_with(|| self.client_id.clone());
+        let fallback = self.fallback.as_ref().map(|why| format!("{why}: MQTT 3.1.1 is used"));
+        let is_open = self.target.insecure && self.target.address.scheme.is_tls();
+        let insecure = is_open.then(|| INSECURE.to_owned());
+        welcome.note =
+            fallback.into_iter().chain(insecure).reduce(|all, one| format!("{all}; {one}"));
         let serving = Serving {
             limits: welcome.limits.clone(),
             version: W::VERSION,

@@ -18,8 +18,6 @@ mod web_socket;
 mod wire;
 
 pub use dial::Reach;
-pub(crate) use dial::made_up_id;
-pub(crate) use pace::Ending;
 pub(crate) use reach::Rules;
 
 use crate::mqtt::config::{Target, Version};
@@ -56,7 +54,7 @@ pub(crate) struct Options {
 /// What the broker said when it let us in.
 #[derive(Clone, Debug)]
 pub(crate) struct Welcome {
-    /// The client id that it gave us, when it gave one.
+    /// The client id that we have there.
     pub(crate) client_id: Option<String>,
     /// The version that is spoken.
     pub(crate) version: Version,
@@ -113,8 +111,6 @@ pub(crate) enum Happening<'a> {
     Lost {
         /// For people.
         why: String,
-        /// What sort of end it was.
-        ending: Ending,
         /// Until the next attempt.
         pause: Duration,
     },

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 /// Why a connection ended, as far as it matters for the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ending {
+pub(super) enum Ending {
     /// It broke, or could not be made.
     Lost,
     /// The broker does not let us in.

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 /// In a flood of messages commands are looked at after so many steps.
 const TURN: u32 = 32;
+const NEVER: Duration = Duration::from_secs(365 * 86_400);
 /// Saying goodbye may take so long.
 const GOODBYE: Duration = Duration::from_secs(1);
 /// Bytes of a packet besides topic, payload and properties, with room to spare.
@@ -25,6 +26,18 @@ pub(super) struct Serving<'a> {
     pub(super) stop: &'a CancellationToken,
 }
 
+impl Serving<'_> {
+    /// So long a connection may show no sign of life.
+    fn patience(&self) -> Duration {
+        let own = self.keep_alive;
+        match self.limits.keep_alive.map(u64::from).map(Duration::from_secs) {
+            // The broker wants no pings: then only writing shows that it is gone.
+            Some(Duration::ZERO) => NEVER,
+            theirs => theirs.unwrap_or(own) * 2 + Duration::from_secs(2),
+        }
+    }
+}
+
 /// Serves a connection to its end; `None` when the link is closed.
 pub(super) async fn serve<W: Wire>(
     pen: W::Pen,
@@ -36,7 +49,7 @@ pub(super) async fn serve<W: Wire>(
     let mut under_way = FuturesUnordered::new();
     let most = usize::from(INFLIGHT);
     // A connection that is well has at least a ping in this time, unless it is stuck in a write.
-    let mut watch = interval(serving.keep_alive * 2 + Duration::from_secs(2));
+    let mut watch = interval(serving.patience());
     watch.set_missed_tick_behavior(MissedTickBehavior::Delay);
     watch.reset();
     let (mut steps, mut seen) = (0u32, 0u32);

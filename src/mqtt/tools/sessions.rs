@@ -62,6 +62,8 @@ struct Connection {
     port: u16,
     url: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     profile: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     created_at: Option<String>,
@@ -76,6 +78,21 @@ struct Connection {
     note: Option<String>,
     subscribed_topics: Vec<Subscribed>,
     messages: u64,
+    /// Of these, larger than mqtt.max_packet_bytes: their payload was skipped.
+    #[serde(skip_serializing_if = "is_none")]
+    too_large: u64,
+    /// Besides these, left out because their topic is no text.
+    #[serde(skip_serializing_if = "is_none")]
+    unreadable: u64,
+    /// Besides these, left out because our own probes sent them.
+    #[serde(skip_serializing_if = "is_none")]
+    own_probes: u64,
+    /// Times without a connection, the first one before the first connection.
+    outages: usize,
+}
+
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -203,11 +220,14 @@ fn described(session: &Session, entry: Option<&Entry>, ttl: Duration) -> Connect
     });
     let welcome = session.welcome();
     let address = &session.target.address;
+    let totals = session.inbox().totals();
+    let (outages, forgotten) = session.outages();
     Connection {
         session_id: session.id.to_string(),
         broker: address.host.clone(),
         port: address.port,
         url: address.to_string(),
+        client_id: welcome.as_ref().and_then(|welcome| welcome.client_id.as_deref()).map(short),
         profile: entry.and_then(|entry| entry.profile.clone()),
         created_at: entry.map(|entry| stamp(entry.created)),
         expires_in_seconds: entry.map(|entry| ttl.saturating_sub(entry.idle()).as_secs()),
@@ -216,7 +236,11 @@ fn described(session: &Session, entry: Option<&Entry>, ttl: Duration) -> Connect
         version: welcome.as_ref().map(|welcome| welcome.version.word()),
         note: welcome.and_then(|welcome| welcome.note).map(|note| short(&note)),
         subscribed_topics: subscribed.collect(),
-        messages: session.inbox().totals().messages,
+        messages: totals.messages,
+        too_large: totals.too_large,
+        unreadable: session.unreadable(),
+        own_probes: session.probes(),
+        outages: outages.len() + usize::try_from(forgotten).unwrap_or_default(),
     }
 }
 
