@@ -128,7 +128,7 @@ fn parts(
     }
     if config.runs("mqtt") {
         let reach = ground.brokers;
-        let mqtt = Mqtt::start(&config.mqtt, events, tasks, policy, reach)?;
+        let mqtt = Mqtt::start(&config.mqtt, events, tasks, policy, store, reach)?;
         mqtt::offer(&mqtt, &toolbox);
     }
     if config.runs("plugins") && config.plugins.enabled {

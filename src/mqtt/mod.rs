@@ -7,6 +7,7 @@ mod address;
 mod aside;
 mod config;
 mod decode;
+mod discovery;
 mod establish;
 mod filter;
 mod gate;
@@ -21,6 +22,7 @@ mod publish;
 mod rate;
 mod scan;
 mod search;
+mod retained;
 mod session;
 mod sessions;
 mod tools;
@@ -32,6 +34,7 @@ use crate::error::Error;
 use crate::events::Events;
 use crate::mcp::Toolbox;
 use crate::policy::{Caller, Policy};
+use crate::store::Store;
 use crate::tasks::{Tasks, Whose};
 use gate::Gate;
 use rate::Rate;
@@ -54,6 +57,7 @@ struct Shared {
     tasks: Tasks,
     events: Events,
     policy: Policy,
+    store: Store,
     reach: Reach,
     home: Option<Arc<Session>>,
     sessions: Arc<Sessions>,
@@ -72,6 +76,7 @@ impl Mqtt {
         events: &Events,
         tasks: &Tasks,
         policy: &Policy,
+        store: &Store,
         reach: &Reach,
     ) -> Result<Mqtt, Error> {
         let gate = Gate::new(config)?;
@@ -86,6 +91,7 @@ impl Mqtt {
             tasks: tasks.clone(),
             events: events.clone(),
             policy: policy.clone(),
+            store: store.clone(),
             reach: reach.clone(),
             home,
             sessions: Sessions::start(
@@ -99,6 +105,11 @@ impl Mqtt {
             connects: Rate::new(CONNECTS_PER_MINUTE),
         };
         Ok(Mqtt { shared: Arc::new(shared) })
+    }
+
+    /// Returns the first level of Home Assistant's discovery.
+    pub(crate) fn discovery_prefix(&self) -> &str {
+        self.shared.config.discovery_prefix.trim_matches('/')
     }
 
     /// Returns the session of that id, the home's without one, when the caller may use it. The one way

@@ -4,7 +4,9 @@ mod answer;
 mod broker;
 mod collect;
 mod history;
+mod devices;
 mod publish;
+mod retained;
 mod sessions;
 mod topics;
 mod tree;
@@ -20,6 +22,8 @@ pub(super) fn tools(mqtt: &Mqtt) -> Vec<Tool> {
     tools.extend(sessions::tools(mqtt));
     tools.extend(publish::tools(mqtt));
     tools.extend(broker::tools(mqtt));
+    tools.extend(devices::tools(mqtt));
+    tools.extend(retained::tools(mqtt));
     tools
 }
 
