@@ -123,8 +123,12 @@ fn parts(
         api.extend(home::API);
     }
     if config.runs("mqtt") {
-        let mqtt = Mqtt::start(&config.mqtt, events, tasks, policy)?;
+        let mqtt = Mqtt::start(&config.mqtt, &config.data_dir, events, tasks, policy)?;
         mqtt::offer(&mqtt, &toolbox);
+        pages.push(mqtt::page(&mqtt));
+        gather.push(mqtt::gather(&mqtt));
+        router = router.merge(mqtt::routes(&mqtt, &toolbox));
+        api.extend(mqtt::API);
     }
     if config.runs("plugins") && config.plugins.enabled {
         let dir = &config.data_dir;

@@ -5,20 +5,32 @@
 
 mod address;
 mod config;
+mod face;
+mod filter;
 mod inbox;
+mod levels;
 mod link;
 mod message;
+mod record;
+mod routes;
+mod series;
 mod session;
+mod show;
 mod tools;
 
 pub use config::{Config, ENV, Profile, RANGES};
+pub use face::{gather, page};
+pub use routes::{API, routes};
 
 use crate::error::Error;
 use crate::events::Events;
 use crate::mcp::Toolbox;
-use crate::policy::{Caller, Policy};
+use crate::policy::{self, Caller, Policy};
 use crate::tasks::{Tasks, Whose};
+use record::Recorder;
+use series::Series;
 use session::{HOME, Session, State};
+use std::path::Path;
 use std::sync::Arc;
 
 /// The service. Cloning it is cheap.
@@ -33,6 +45,10 @@ struct Shared {
     events: Events,
     policy: Policy,
     home: Option<Arc<Session>>,
+    series: Series,
+    recorder: Recorder,
+    /// Stands for this start of the program.
+    run: String,
 }
 
 impl Mqtt {
@@ -42,6 +58,7 @@ impl Mqtt {
     /// Invalid when a setting is wrong.
     pub fn start(
         config: &Config,
+        data_dir: &Path,
         events: &Events,
         tasks: &Tasks,
         policy: &Policy,
@@ -51,7 +68,11 @@ impl Mqtt {
             watch(&session, tasks);
             session
         });
+        let charted: Vec<Arc<Session>> = home.iter().cloned().collect();
         let shared = Shared {
+            series: Series::start(tasks, move || charted.clone()),
+            recorder: Recorder::new(data_dir, tasks),
+            run: policy::random_token()?[..12].to_owned(),
             config: config.clone(),
             tasks: tasks.clone(),
             events: events.clone(),
@@ -78,6 +99,36 @@ impl Mqtt {
             )),
             _ => Err(Error::not_found("there is no such session")),
         }
+    }
+
+    /// Returns the sessions that the caller may use, the home's first.
+    pub(crate) fn sessions_of(&self, caller: &Caller) -> Vec<Arc<Session>> {
+        self.session(caller, None).into_iter().collect()
+    }
+
+    /// Returns every session, the home's first; for what nobody in particular asks.
+    fn all_sessions(&self) -> Vec<Arc<Session>> {
+        self.shared.home.iter().cloned().collect()
+    }
+
+    fn config(&self) -> &Config {
+        &self.shared.config
+    }
+
+    fn policy(&self) -> &Policy {
+        &self.shared.policy
+    }
+
+    fn tasks(&self) -> &Tasks {
+        &self.shared.tasks
+    }
+
+    fn series(&self) -> &Series {
+        &self.shared.series
+    }
+
+    fn recorder(&self) -> &Recorder {
+        &self.shared.recorder
     }
 }
 

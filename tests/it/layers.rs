@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const OWNERS: &[(&str, &[&str])] = &[
     ("alsa", &["aurora"]),
     ("axum", &["http"]),
-    ("base64", &["mcp"]),
+    ("base64", &["mcp", "mqtt"]),
     ("bytes", &["http", "mcp"]),
     ("dotenvy", &["app"]),
     ("env_logger", &["app"]),
@@ -40,7 +40,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("schemars", &["config", "mcp"]),
     ("serde", &["*"]),
     ("serde_json", &["*"]),
-    ("sha2", &["policy"]),
+    ("sha2", &["mqtt", "policy"]),
     ("strsim", &["home", "mcp"]),
     ("subtle", &["policy"]),
     ("tiny_http", &["http"]),
