@@ -1,0 +1,3 @@
+//! Tests of MQTT, against Debian's mosquitto and its clients.
+
+mod mosquitto;
