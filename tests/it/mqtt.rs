@@ -1,3 +1,5 @@
 //! Tests of MQTT, against Debian's mosquitto and its clients.
 
 mod mosquitto;
+mod reader;
+mod web;
