@@ -6,6 +6,8 @@ mod faults;
 mod link;
 mod mosquitto;
 mod publish;
+mod reader;
 mod rig;
 mod sessions;
 mod tls;
+mod web;

@@ -3,9 +3,10 @@
 mod answer;
 mod broker;
 mod collect;
-mod history;
 mod devices;
+mod history;
 mod publish;
+mod record;
 mod retained;
 mod sessions;
 mod topics;
@@ -24,6 +25,7 @@ pub(super) fn tools(mqtt: &Mqtt) -> Vec<Tool> {
     tools.extend(broker::tools(mqtt));
     tools.extend(devices::tools(mqtt));
     tools.extend(retained::tools(mqtt));
+    tools.extend(record::tools(mqtt));
     tools
 }
 
