@@ -4,13 +4,16 @@
 //! and the page read. Nothing is published but through the gates.
 
 mod address;
+mod broker;
 mod config;
+mod filter;
 mod inbox;
 mod link;
 mod message;
 mod session;
 mod tools;
 
+pub use broker::{Broker, Embedded, Heard, Local, User};
 pub use config::{Config, ENV, Profile, RANGES};
 
 use crate::error::Error;
@@ -33,32 +36,46 @@ struct Shared {
     events: Events,
     policy: Policy,
     home: Option<Arc<Session>>,
+    broker: Option<Broker>,
 }
 
 impl Mqtt {
-    /// Starts listening to the home's broker, when one is configured.
+    /// Starts the embedded broker when it is to run, and listens to the home's broker: the configured
+    /// one, else the embedded one.
     ///
     /// # Errors
-    /// Invalid when a setting is wrong.
+    /// Invalid when a setting is wrong; Broken when the embedded broker cannot have its port.
     pub fn start(
         config: &Config,
         events: &Events,
         tasks: &Tasks,
         policy: &Policy,
     ) -> Result<Mqtt, Error> {
+        let mut config = config.clone();
+        let embedded = &config.embedded;
+        let broker = embedded.enabled.then(|| Broker::start(embedded, tasks)).transpose()?;
+        if let Some(broker) = broker.as_ref().filter(|_| !config.is_configured()) {
+            config.listen_to(broker);
+        }
         let home = config.home().map(|target| {
-            let session = Session::open(HOME, target, config, tasks);
+            let session = Session::open(HOME, target, &config, tasks);
             watch(&session, tasks);
             session
         });
         let shared = Shared {
-            config: config.clone(),
+            config,
             tasks: tasks.clone(),
             events: events.clone(),
             policy: policy.clone(),
             home,
+            broker,
         };
         Ok(Mqtt { shared: Arc::new(shared) })
+    }
+
+    /// Returns the embedded broker, when it runs.
+    pub(crate) fn broker(&self) -> Option<&Broker> {
+        self.shared.broker.as_ref()
     }
 
     /// Returns the session of that id, the home's without one, when the caller may use it.
