@@ -31,7 +31,17 @@ fn what_is_cleared_comes_back_byte_for_byte_with_qos_and_properties() {
     let broker = Mosquitto::start();
     broker.publish("junk/binary", b"\x00\xff\n{}", &["-r", "-q", "2"]);
     let properties = [
-        "-r", "-q", "1", "-D", "publish", "content-type", "text/x", "-D", "publish", "user-property", "a",
+        "-r",
+        "-q",
+        "1",
+        "-D",
+        "publish",
+        "content-type",
+        "text/x",
+        "-D",
+        "publish",
+        "user-property",
+        "a",
         "b c",
     ];
     broker.publish("junk/with properties", b"text", &properties);
@@ -91,8 +101,10 @@ fn clearing_needs_the_gates_open_and_looking_does_not() {
         ("", "mqtt.read_only"),
         ("read_only = false\n", "mqtt.allow_retained"),
         ("read_only = false\nallow_retained = true\n", "mqtt.allow_control"),
-        ("read_only = false\nallow_retained = true\nallow_control = true\ndeny_topics = [\"homeassistant/#\"]\n",
-         "mqtt.deny_topics"),
+        (
+            "read_only = false\nallow_retained = true\nallow_control = true\ndeny_topics = [\"homeassistant/#\"]\n",
+            "mqtt.deny_topics",
+        ),
     ] {
         let mut rig = Rig::at(&broker.address(), lines);
         rig.connected();
