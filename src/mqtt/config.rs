@@ -2,6 +2,7 @@
 
 use crate::config::{Env, Fault, Form, JsonSchema, Range, Secret};
 use crate::mqtt::address::Address;
+use crate::mqtt::broker::{Broker, Embedded, OWN};
 use serde::{Deserialize, Serialize};
 
 /// Environment variables of section `[mqtt]`.
@@ -53,6 +54,8 @@ pub struct Config {
     pub insecure: bool,
     /// What is listened to all the time: topic filters.
     pub listen: Vec<String>,
+    /// Below which topic Home Assistant's discovery speaks.
+    pub discovery_prefix: String,
     /// Other brokers by name, for `mqtt_establish_connection`; each with `name` and `broker`, and what
     /// else this section has for the home's broker.
     pub profiles: Vec<Profile>,
@@ -90,6 +93,8 @@ pub struct Config {
     pub allow_control: bool,
     /// Each token may publish so often in a minute.
     pub publishes_per_minute: u64,
+    /// A broker of Hearth's own.
+    pub embedded: Embedded,
 }
 
 /// Another broker, reached by its name: what it needs to know stays out of tools' arguments.
@@ -131,6 +136,7 @@ impl Default for Config {
             key_file: String::new(),
             insecure: false,
             listen: vec!["#".into(), "$SYS/#".into()],
+            discovery_prefix: "homeassistant".into(),
             profiles: Vec::new(),
             session_ttl: 3600,
             max_sessions: 5,
@@ -148,6 +154,7 @@ impl Default for Config {
             allow_retained: false,
             allow_control: false,
             publishes_per_minute: 60,
+            embedded: Embedded::default(),
         }
     }
 }
@@ -221,7 +228,18 @@ impl Config {
             }
             faults.extend(self.target(&place, profile).err());
         }
+        faults.extend(self.embedded.faults());
         faults
+    }
+
+    /// Makes an embedded broker the home's.
+    pub fn listen_to(&mut self, broker: &Broker) {
+        self.broker = format!("mqtt://{}", broker.address());
+        self.username = OWN.into();
+        self.password = broker.password().clone();
+        for other in [&mut self.ca_file, &mut self.cert_file, &mut self.key_file] {
+            other.clear();
+        }
     }
 
     /// Returns the home's broker.

@@ -5,6 +5,7 @@
 
 use crate::error::Error;
 use crate::mqtt::config::{Config, Target};
+use crate::mqtt::filter::Filter;
 use crate::mqtt::inbox::{Bounds, Inbox};
 use crate::mqtt::link::{Happening, Link, Listener, Options, Reach, Rules, Welcome};
 use crate::mqtt::message::{Outcome, Publish, Qos};
@@ -140,6 +141,17 @@ impl Session {
         filters.zip(lock(&self.granted).iter().cloned()).collect()
     }
 
+    /// Whether everything that `filter` matches arrives here.
+    pub(crate) fn hears(&self, filter: &Filter) -> bool {
+        let granted = lock(&self.granted);
+        let own = self.filters.iter().enumerate().filter(|(place, _)| {
+            // Until the broker has answered, it is taken to agree.
+            granted.get(*place).is_none_or(Result::is_ok)
+        });
+        let mut own = own.filter_map(|(_, (own, _))| Filter::read(own).ok());
+        own.any(|own| own.covers(filter))
+    }
+
     /// Says what of `mqtt.listen` the broker does not let us hear, or less surely than asked.
     pub(crate) fn shortfall(&self) -> Option<String> {
         let granted = self.granted();
@@ -227,6 +239,7 @@ impl Listener for Ear {
                 *lock(&self.0.welcome) = Some(welcome);
                 lock(&self.0.granted).clear();
                 lock(&self.0.outages).end(now());
+                self.0.inbox().resume(now());
                 self.0.state.send_replace(State::Connected);
             }
             Happening::Granted(granted) => {

@@ -1,9 +1,16 @@
 //! The tools with which an assistant looks at a broker, one family to a file.
 
+mod answer;
 mod broker;
+mod collect;
+mod devices;
+mod history;
 mod publish;
+mod record;
+mod retained;
 mod sessions;
 mod topics;
+mod tree;
 
 use crate::mcp::Tool;
 use crate::mqtt::Mqtt;
@@ -11,9 +18,14 @@ use crate::mqtt::Mqtt;
 /// Returns the tools.
 pub(super) fn tools(mqtt: &Mqtt) -> Vec<Tool> {
     let mut tools = topics::tools(mqtt);
+    tools.extend(history::tools(mqtt));
+    tools.extend(collect::tools(mqtt));
     tools.extend(sessions::tools(mqtt));
     tools.extend(publish::tools(mqtt));
     tools.extend(broker::tools(mqtt));
+    tools.extend(devices::tools(mqtt));
+    tools.extend(retained::tools(mqtt));
+    tools.extend(record::tools(mqtt));
     tools
 }
 
