@@ -2,7 +2,7 @@
 
 use crate::mqtt::config::{Target, Version};
 use crate::mqtt::link::Welcome;
-use crate::mqtt::link::dial::Socket;
+use crate::mqtt::link::dial::{self, Socket};
 use crate::mqtt::link::pace::Ending;
 use crate::mqtt::link::sieve::{Mark, Sieve};
 use crate::mqtt::message::{Arrived, Outcome, Publish, Qos};
@@ -115,7 +115,7 @@ pub(super) fn io_words(e: &io::Error) -> String {
         | io::ErrorKind::ConnectionAborted
         | io::ErrorKind::BrokenPipe
         | io::ErrorKind::UnexpectedEof => "the broker cut the connection".into(),
-        io::ErrorKind::InvalidData => e.to_string(),
+        io::ErrorKind::InvalidData => dial::tls_words(&e.to_string()),
         _ => format!("the connection broke ({e})"),
     }
 }
