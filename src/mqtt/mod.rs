@@ -5,6 +5,7 @@
 
 mod address;
 mod aside;
+mod belongs;
 mod config;
 mod decode;
 mod establish;
@@ -23,7 +24,9 @@ mod scan;
 mod search;
 mod session;
 mod sessions;
+mod silence;
 mod tools;
+mod watcher;
 
 pub use config::{Config, ENV, Profile, RANGES};
 pub use link::Reach;
