@@ -127,9 +127,14 @@ fn parts(
         api.extend(home::API);
     }
     if config.runs("mqtt") {
-        let reach = ground.brokers;
-        let mqtt = Mqtt::start(&config.mqtt, events, tasks, policy, reach)?;
+        let (data_dir, reach) = (&*config.data_dir, ground.brokers);
+        let base = mqtt::Base { data_dir, events, tasks, policy, store, reach };
+        let mqtt = Mqtt::start(&config.mqtt, base)?;
         mqtt::offer(&mqtt, &toolbox);
+        pages.push(mqtt::page(&mqtt));
+        gather.push(mqtt::gather(&mqtt));
+        router = router.merge(mqtt::routes(&mqtt, &toolbox));
+        api.extend(mqtt::API);
     }
     if config.runs("plugins") && config.plugins.enabled {
         let dir = &config.data_dir;

@@ -8,10 +8,13 @@ mod aside;
 mod belongs;
 mod config;
 mod decode;
+mod discovery;
 mod establish;
+mod face;
 mod filter;
 mod gate;
 mod inbox;
+mod levels;
 mod link;
 mod listening;
 mod message;
@@ -20,26 +23,37 @@ mod probe;
 mod prune;
 mod publish;
 mod rate;
+mod record;
+mod retained;
+mod routes;
 mod scan;
 mod search;
+mod series;
 mod session;
 mod sessions;
+mod show;
 mod silence;
 mod tools;
 mod watcher;
 
 pub use config::{Config, ENV, Profile, RANGES};
+pub use face::{gather, page};
 pub use link::Reach;
+pub use routes::{API, routes};
 
 use crate::error::Error;
 use crate::events::Events;
 use crate::mcp::Toolbox;
-use crate::policy::{Caller, Policy};
+use crate::policy::{self, Caller, Policy};
+use crate::store::Store;
 use crate::tasks::{Tasks, Whose};
 use gate::Gate;
 use rate::Rate;
+use record::Recorder;
+use series::Series;
 use session::{HOME, Session, State, Ways};
 use sessions::Sessions;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,12 +71,34 @@ struct Shared {
     tasks: Tasks,
     events: Events,
     policy: Policy,
+    store: Store,
     reach: Reach,
     home: Option<Arc<Session>>,
     sessions: Arc<Sessions>,
     gate: Gate,
     publishes: Rate,
     connects: Rate,
+    series: Series,
+    recorder: Recorder,
+    /// Stands for this start of the program.
+    run: String,
+}
+
+/// What the service stands on.
+#[derive(Clone, Copy)]
+pub struct Base<'a> {
+    /// Where recordings are kept, in a folder of their own.
+    pub data_dir: &'a Path,
+    /// The bus.
+    pub events: &'a Events,
+    /// What keeps it running.
+    pub tasks: &'a Tasks,
+    /// Who may what.
+    pub policy: &'a Policy,
+    /// Where copies of retained messages are kept.
+    pub store: &'a Store,
+    /// How brokers are reached.
+    pub reach: &'a Reach,
 }
 
 impl Mqtt {
@@ -70,13 +106,8 @@ impl Mqtt {
     ///
     /// # Errors
     /// Invalid when a setting is wrong.
-    pub fn start(
-        config: &Config,
-        events: &Events,
-        tasks: &Tasks,
-        policy: &Policy,
-        reach: &Reach,
-    ) -> Result<Mqtt, Error> {
+    pub fn start(config: &Config, base: Base<'_>) -> Result<Mqtt, Error> {
+        let Base { data_dir, events, tasks, policy, store, reach } = base;
         let gate = Gate::new(config)?;
         let home = config.home().map(|target| {
             let ways = Ways { reach: reach.clone(), rules: None };
@@ -84,24 +115,33 @@ impl Mqtt {
             watch(&session, tasks);
             session
         });
+        let (most, ttl) = (config.max_sessions, Duration::from_secs(config.session_ttl));
+        let sessions = Sessions::start(most, ttl, policy, tasks);
+        let charted = (home.clone(), sessions.clone());
         let shared = Shared {
+            series: Series::start(tasks, move || {
+                charted.0.iter().cloned().chain(charted.1.all()).collect()
+            }),
+            recorder: Recorder::new(data_dir, tasks),
+            run: policy::random_token()?[..12].to_owned(),
             config: config.clone(),
             tasks: tasks.clone(),
             events: events.clone(),
             policy: policy.clone(),
+            store: store.clone(),
             reach: reach.clone(),
             home,
-            sessions: Sessions::start(
-                config.max_sessions,
-                Duration::from_secs(config.session_ttl),
-                policy,
-                tasks,
-            ),
+            sessions,
             gate,
             publishes: Rate::new(config.publishes_per_minute),
             connects: Rate::new(CONNECTS_PER_MINUTE),
         };
         Ok(Mqtt { shared: Arc::new(shared) })
+    }
+
+    /// Returns the first level of Home Assistant's discovery.
+    pub(crate) fn discovery_prefix(&self) -> &str {
+        self.shared.config.discovery_prefix.trim_matches('/')
     }
 
     /// Returns the session of that id, the home's without one, when the caller may use it. The one way
@@ -120,6 +160,37 @@ impl Mqtt {
             )),
             (id, _) => self.shared.sessions.find(caller, id),
         }
+    }
+
+    /// Returns the sessions that the caller may use, the home's first.
+    pub(crate) fn sessions_of(&self, caller: &Caller) -> Vec<Arc<Session>> {
+        let opened = self.shared.sessions.list(caller).into_iter().map(|entry| entry.session);
+        self.session(caller, None).into_iter().chain(opened).collect()
+    }
+
+    /// Returns every session, the home's first; for what nobody in particular asks.
+    fn all_sessions(&self) -> Vec<Arc<Session>> {
+        self.shared.home.iter().cloned().chain(self.shared.sessions.all()).collect()
+    }
+
+    fn config(&self) -> &Config {
+        &self.shared.config
+    }
+
+    fn policy(&self) -> &Policy {
+        &self.shared.policy
+    }
+
+    fn tasks(&self) -> &Tasks {
+        &self.shared.tasks
+    }
+
+    fn series(&self) -> &Series {
+        &self.shared.series
+    }
+
+    fn recorder(&self) -> &Recorder {
+        &self.shared.recorder
     }
 }
 

@@ -116,6 +116,11 @@ impl Sessions {
         own
     }
 
+    /// Returns everybody's, for what nobody in particular asks.
+    pub(crate) fn all(&self) -> Vec<Arc<Session>> {
+        self.open().values().map(|entry| entry.session.clone()).collect()
+    }
+
     /// Returns how many are open, everybody's.
     pub(crate) fn count(&self) -> usize {
         self.open().len()

@@ -41,7 +41,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("schemars", &["config", "mcp"]),
     ("serde", &["*"]),
     ("serde_json", &["*"]),
-    ("sha2", &["policy"]),
+    ("sha2", &["mqtt", "policy"]),
     ("strsim", &["home", "mcp"]),
     ("subtle", &["policy"]),
     ("tiny_http", &["http"]),

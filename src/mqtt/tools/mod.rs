@@ -4,9 +4,12 @@ mod answer;
 mod broker;
 mod collect;
 mod device;
+mod devices;
 mod history;
 mod performance;
 mod publish;
+mod record;
+mod retained;
 mod schema;
 mod sessions;
 mod silent;
@@ -29,6 +32,9 @@ pub(super) fn tools(mqtt: &Mqtt) -> Vec<Tool> {
     tools.extend(sessions::tools(mqtt));
     tools.extend(publish::tools(mqtt));
     tools.extend(broker::tools(mqtt));
+    tools.extend(devices::tools(mqtt));
+    tools.extend(retained::tools(mqtt));
+    tools.extend(record::tools(mqtt));
     tools
 }
 
