@@ -105,7 +105,10 @@ fn collect(value: &Value, base: &str, found: &mut Vec<String>) {
             found.push(whole);
         }
         Value::Array(items) => items.iter().for_each(|item| collect(item, base, found)),
-        Value::Object(fields) => fields.values().for_each(|field| collect(field, base, found)),
+        Value::Object(fields) => {
+            let fields = fields.iter().filter(|(key, _)| *key != "~");
+            fields.for_each(|(_, field)| collect(field, base, found));
+        }
         _ => {}
     }
 }

@@ -65,13 +65,13 @@ async fn debug(mqtt: Mqtt, call: Call, args: Args) -> Result<Value, Error> {
     let (mut own, mut announced, mut more) = (Found::new(), Vec::new(), 0_usize);
     scan(&session, &Filter::read("#")?, &call.cancelled, |name, topic| {
         let is_it = names.are_in(name);
-        let says = topic.is_retained && topic.payload.as_deref().is_some_and(|p| names.are_said(p));
+        let says = topic.payload.as_deref().is_some_and(|payload| names.are_said(payload));
         if is_it && own.len() < TOPICS {
             own.insert(name.clone(), topic.clone());
         } else if is_it {
             more += 1;
         }
-        if (says || is_it) && topic.is_retained && announced.len() < 50 {
+        if says && announced.len() < 50 {
             announced.extend(topic.payload.clone().map(|payload| (name.clone(), payload)));
         }
     })

@@ -83,6 +83,7 @@ async fn monitor(mqtt: Mqtt, call: Call, args: Args) -> Result<Value, Error> {
             "topics": inbox.topics().len(),
             "topics_bytes": inbox.topics().bytes(),
             "messages_without_room_for_their_topic": totals.unindexed,
+            "newest_payloads_without_room": inbox.topics().without_payload(),
             "kept_messages": inbox.ring().iter().len(),
             "kept_bytes": inbox.ring().bytes(),
             "kept_bytes_at_most": inbox.ring().most(),

@@ -55,15 +55,15 @@ pub(super) fn tools(mqtt: &Mqtt) -> Vec<Tool> {
 }
 
 /// What is known of the payloads of a filter.
-pub(super) struct Known {
-    pub(super) shape: Shape,
-    pub(super) quiet: u32,
-    pub(super) samples: usize,
-    pub(super) topics: usize,
+struct Known {
+    shape: Shape,
+    quiet: u32,
+    samples: usize,
+    topics: usize,
     /// How many payloads of each kind there were.
-    pub(super) kinds: BTreeMap<&'static str, usize>,
+    kinds: BTreeMap<&'static str, usize>,
     /// The newest JSON of each topic.
-    pub(super) newest: Vec<(Arc<str>, Value)>,
+    newest: Vec<(Arc<str>, Value)>,
 }
 
 /// What was learned of one topic.
@@ -81,16 +81,31 @@ impl Learned {
     }
 }
 
-/// Learns from what a session has kept: from the ring where it has most, else from what was learned
-/// while it came, else from the newest message.
+/// The schema of each topic that has enough samples.
 ///
 /// # Errors
 /// Timeout when the caller gave up.
-pub(super) async fn learn(
+pub(super) async fn schemas(
     session: &Session,
     filter: &Filter,
     cancelled: &CancellationToken,
-) -> Result<Known, Error> {
+    least: u32,
+) -> Result<HashMap<Arc<str>, Value>, Error> {
+    let (learned, ..) = learn(session, filter, cancelled).await?;
+    let enough = learned.into_iter().filter(|(_, own)| own.shape.seen() >= least);
+    Ok(enough.map(|(name, own)| (name, schema(&own.shape))).collect())
+}
+
+/// What was learned of each topic, the payloads of each kind, and how many topics there are.
+type Lessons = (HashMap<Arc<str>, Learned>, BTreeMap<&'static str, usize>, usize);
+
+/// Learns from what a session has kept: from the ring where it has most, else from what was learned
+/// while it came, else from the newest message.
+async fn learn(
+    session: &Session,
+    filter: &Filter,
+    cancelled: &CancellationToken,
+) -> Result<Lessons, Error> {
     let mut kinds = BTreeMap::new();
     let mut learned: HashMap<Arc<str>, Learned> = HashMap::new();
     let (mut back, mut samples) = (Back::from(None), Vec::<Kept>::new());
@@ -137,14 +152,10 @@ pub(super) async fn learn(
             own.newest = payload.and_then(|bytes| read(Some(&bytes), &mut BTreeMap::new()));
         }
     }
-    Ok(together(learned, kinds, topics))
+    Ok((learned, kinds, topics))
 }
 
-fn together(
-    learned: HashMap<Arc<str>, Learned>,
-    kinds: BTreeMap<&'static str, usize>,
-    topics: usize,
-) -> Known {
+fn together((learned, kinds, topics): Lessons) -> Known {
     let mut all: Vec<_> = learned.into_iter().filter(|(_, own)| own.shape.seen() > 0).collect();
     all.sort_by(|a, b| a.0.cmp(&b.0));
     let (mut shape, mut quiet, mut newest) = (Shape::default(), 0_u32, Vec::new());
@@ -175,7 +186,7 @@ fn read(payload: Option<&[u8]>, kinds: &mut BTreeMap<&'static str, usize>) -> Op
 async fn describe(mqtt: Mqtt, call: Call, args: Args) -> Result<Value, Error> {
     let session = mqtt.session(&call.caller, args.session_id.as_deref())?;
     let filter = Filter::read(&args.topic_pattern)?;
-    let known = learn(&session, &filter, &call.cancelled).await?;
+    let known = together(learn(&session, &filter, &call.cancelled).await?);
     let pattern = clean(&args.topic_pattern, TOPIC);
     let mut answer = json!({
         "topic_pattern": pattern,

@@ -50,22 +50,29 @@ pub(super) fn tools(mqtt: &Mqtt) -> Vec<Tool> {
 }
 
 /// Returns the spans in which a session was away, in microseconds since 1970.
-pub(super) fn away(session: &Session, now: i64) -> Vec<(i64, i64)> {
+fn outages(session: &Session, now: i64) -> Vec<(i64, i64)> {
     let (outages, _) = session.outages();
     outages.iter().map(|outage| (outage.from, outage.until.unwrap_or(now))).collect()
+}
+
+/// The same, and the time by which the clock was set forward: in neither could anybody be heard.
+pub(super) fn away(session: &Session, now: i64) -> Vec<(i64, i64)> {
+    let mut away = outages(session, now);
+    away.extend(session.inbox().skips());
+    away
 }
 
 async fn find(mqtt: Mqtt, call: Call, args: Args) -> Result<Value, Error> {
     let session = mqtt.session(&call.caller, args.session_id.as_deref())?;
     let filter = Filter::read(set(&args.topic_pattern).unwrap_or("#"))?;
     let now = now();
-    let outages = away(&session, now);
+    let (away, outages) = (away(&session, now), outages(&session, now));
     let (mut rows, mut offline, mut unknown, mut fine) = (Vec::new(), Vec::new(), 0, 0);
     scan(&session, &filter, &call.cancelled, |name, topic| {
         if topic.payload.as_deref().and_then(says_offline) == Some(true) {
             offline.push(json!([clean(name, TOPIC), time(topic.last)]));
         }
-        let Some(late) = overdue(topic, &outages, now) else {
+        let Some(late) = overdue(topic, &away, now) else {
             let is_known = crate::mqtt::silence::limit(topic.gaps()).is_some();
             unknown += usize::from(!is_known);
             fine += usize::from(is_known);

@@ -5,18 +5,22 @@ use crate::error::Error;
 use crate::mcp::{Call, Tool};
 use crate::mqtt::Mqtt;
 use crate::mqtt::filter::Filter;
-use crate::mqtt::inbox::{Inbox, schema};
+use crate::mqtt::inbox::Inbox;
 use crate::mqtt::listening::Listening;
 use crate::mqtt::search::Path;
+use crate::mqtt::session::Session;
 use crate::mqtt::silence::overdue;
 use crate::mqtt::tools::answer::{
     TOPIC, Words, digits, fit, now, reading, seconds, set, standing, time,
 };
 use crate::mqtt::tools::clean;
+use crate::mqtt::tools::schema::schemas;
 use crate::mqtt::tools::silent::away;
 use crate::mqtt::watcher::{Rules, Usual, Watcher};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -84,7 +88,11 @@ async fn watch(mqtt: Mqtt, call: Call, args: Args) -> Result<Value, Error> {
         drift: !args.ignore_drift,
     });
     // What was usual is asked before the first message is looked at, else the odd would be usual.
-    let before = usual(&session.inbox(), &filter, now());
+    let mut schemas = match args.ignore_drift {
+        true => HashMap::new(),
+        false => schemas(&session, &filter, &call.cancelled, SAMPLES).await?,
+    };
+    let before = usual(&session.inbox(), &filter, &mut schemas, now());
     let mut listening = Listening::begin(&mqtt, session.clone(), filter.clone()).await?;
     let began = Instant::now();
     let until = began + Duration::from_secs(wait);
@@ -129,28 +137,28 @@ async fn watch(mqtt: Mqtt, call: Call, args: Args) -> Result<Value, Error> {
     Ok(answer)
 }
 
-type Before = std::collections::HashMap<std::sync::Arc<str>, Usual>;
+type Before = HashMap<Arc<str>, Usual>;
 
 /// What is known of each topic of a filter that has spoken live.
-fn usual(inbox: &Inbox, filter: &Filter, now: i64) -> Before {
+fn usual(
+    inbox: &Inbox,
+    filter: &Filter,
+    schemas: &mut HashMap<Arc<str>, Value>,
+    now: i64,
+) -> Before {
     let topics = inbox.topics().from(filter.prefix(), true);
     let topics = topics.take_while(|(name, _)| name.starts_with(filter.prefix()));
     let ours = topics.filter(|(name, topic)| topic.live_count() > 0 && filter.matches(name));
     ours.take(5000)
         .map(|(name, topic)| {
-            let enough = topic.lesson().and_then(|lesson| lesson.shape());
-            let enough = enough.filter(|shape| shape.seen() >= SAMPLES);
-            (name.clone(), Usual { rate: topic.rate(now), schema: enough.map(schema) })
+            let usual = Usual { rate: topic.rate(now), schema: schemas.remove(name) };
+            (name.clone(), usual)
         })
         .collect()
 }
 
 /// A topic that was in its rhythm when we began and is overdue now.
-fn fell_silent(
-    session: &crate::mqtt::session::Session,
-    filter: &Filter,
-    before: &Before,
-) -> Option<Value> {
+fn fell_silent(session: &Session, filter: &Filter, before: &Before) -> Option<Value> {
     let now = now();
     let outages = away(session, now);
     let inbox = session.inbox();
