@@ -5,6 +5,7 @@
 
 mod address;
 mod aside;
+mod belongs;
 mod broker;
 mod config;
 mod decode;
@@ -32,7 +33,9 @@ mod series;
 mod session;
 mod sessions;
 mod show;
+mod silence;
 mod tools;
+mod watcher;
 
 pub use broker::{Broker, Embedded, Heard, Local, User};
 pub use config::{Config, ENV, Profile, RANGES};

@@ -12,7 +12,7 @@ mod login;
 mod meter;
 mod metrics;
 mod page;
-mod process;
+pub mod process;
 mod state;
 mod tokens;
 

@@ -4,9 +4,12 @@
 mod devices;
 mod fake;
 mod faults;
+mod flood;
+mod inbox;
 mod link;
 mod mosquitto;
 mod publish;
+mod quiet;
 mod reader;
 mod rig;
 mod sessions;
