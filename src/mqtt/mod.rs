@@ -34,6 +34,7 @@ mod show;
 mod tools;
 
 pub use config::{Config, ENV, Profile, RANGES};
+pub(crate) use discovery::{Ability, Device, Message, now, words};
 pub use face::{gather, page};
 pub use link::Reach;
 pub use routes::{API, routes};

@@ -12,28 +12,61 @@ use std::collections::BTreeSet;
 fn odd() -> Vec<(&'static str, Value)> {
     let o = json!({"name": "test"});
     vec![
-        ("sensor/mac/config", json!({"uniq_id": "mac1", "stat_t": "odd/mac",
-            "dev": {"cns": [["mac", "02:5B:26:A8:DC:12"]], "name": "By address"}})),
-        ("sensor/node-1/two/config", json!({"uniq_id": "two1", "stat_t": "odd/two", "avty_t": "odd/up",
-            "dev": {"ids": ["a1", "a2"], "name": "Two names"}})),
-        ("switch/two/config", json!({"uniq_id": "two2", "~": "odd", "cmd_t": "~/set", "stat_t": "~/state",
-            "dev": {"ids": "a2"}})),
+        (
+            "sensor/mac/config",
+            json!({"uniq_id": "mac1", "stat_t": "odd/mac",
+            "dev": {"cns": [["mac", "02:5B:26:A8:DC:12"]], "name": "By address"}}),
+        ),
+        (
+            "sensor/node-1/two/config",
+            json!({"uniq_id": "two1", "stat_t": "odd/two", "avty_t": "odd/up",
+            "dev": {"ids": ["a1", "a2"], "name": "Two names"}}),
+        ),
+        (
+            "switch/two/config",
+            json!({"uniq_id": "two2", "~": "odd", "cmd_t": "~/set", "stat_t": "~/state",
+            "dev": {"ids": "a2"}}),
+        ),
         ("button/alone/config", json!({"uniq_id": "alone", "cmd_t": "odd/press", "name": "Alone"})),
-        ("sensor/no_id/config", json!({"stat_t": "odd/noid", "dev": {"ids": "noid", "name": "No id"}})),
-        ("device_automation/t/config", json!({"atype": "trigger", "t": "odd/t", "type": "button_short_press",
-            "stype": "button_1", "dev": {"ids": "trigger", "name": "Only a trigger"}})),
-        ("device/whole/config", json!({"o": o, "dev": {"ids": "whole", "name": "Whole"},
+        (
+            "sensor/no_id/config",
+            json!({"stat_t": "odd/noid", "dev": {"ids": "noid", "name": "No id"}}),
+        ),
+        (
+            "device_automation/t/config",
+            json!({"atype": "trigger", "t": "odd/t", "type": "button_short_press",
+            "stype": "button_1", "dev": {"ids": "trigger", "name": "Only a trigger"}}),
+        ),
+        (
+            "device/whole/config",
+            json!({"o": o, "dev": {"ids": "whole", "name": "Whole"},
             "cmps": {"a": {"p": "sensor", "uniq_id": "w1", "stat_t": "odd/w"},
-                     "b": {"p": "light", "uniq_id": "w2", "cmd_t": "odd/w/set"}}})),
-        ("device/no_origin/config", json!({"dev": {"ids": "no_origin"},
-            "cmps": {"a": {"p": "sensor", "uniq_id": "n1", "stat_t": "odd/n"}}})),
-        ("device/no_platform/config", json!({"o": o, "dev": {"ids": "no_platform"},
-            "cmps": {"a": {"uniq_id": "n2", "stat_t": "odd/n"}}})),
+                     "b": {"p": "light", "uniq_id": "w2", "cmd_t": "odd/w/set"}}}),
+        ),
+        (
+            "device/no_origin/config",
+            json!({"dev": {"ids": "no_origin"},
+            "cmps": {"a": {"p": "sensor", "uniq_id": "n1", "stat_t": "odd/n"}}}),
+        ),
+        (
+            "device/no_platform/config",
+            json!({"o": o, "dev": {"ids": "no_platform"},
+            "cmps": {"a": {"uniq_id": "n2", "stat_t": "odd/n"}}}),
+        ),
         ("device/migrating/config", json!({"migr_discvry": true})),
         ("sensor/lacks/config", json!({"uniq_id": "l1", "dev": {"ids": "lacks"}})),
-        ("sensor/anonymous/config", json!({"uniq_id": "l2", "stat_t": "odd/x", "dev": {"name": "x"}})),
-        ("lamp/unknown/config", json!({"uniq_id": "l3", "stat_t": "odd/x", "dev": {"ids": "unknown"}})),
-        ("sensor/bad name/config", json!({"uniq_id": "l4", "stat_t": "odd/x", "dev": {"ids": "bad"}})),
+        (
+            "sensor/anonymous/config",
+            json!({"uniq_id": "l2", "stat_t": "odd/x", "dev": {"name": "x"}}),
+        ),
+        (
+            "lamp/unknown/config",
+            json!({"uniq_id": "l3", "stat_t": "odd/x", "dev": {"ids": "unknown"}}),
+        ),
+        (
+            "sensor/bad name/config",
+            json!({"uniq_id": "l4", "stat_t": "odd/x", "dev": {"ids": "bad"}}),
+        ),
         ("sensor/text/config", json!("text")),
     ]
 }
@@ -42,9 +75,10 @@ fn odd() -> Vec<(&'static str, Value)> {
 fn keys(device: &Value) -> BTreeSet<String> {
     let pairs = |field: &str| device[field].as_array().unwrap().clone();
     let ids = pairs("identifiers").into_iter().map(|p| format!("id:{}", p[1].as_str().unwrap()));
-    let macs = pairs("connections").into_iter().filter(|p| p[0] == "mac").map(|p| {
-        format!("mac:{}", p[1].as_str().unwrap().replace(':', "").to_lowercase())
-    });
+    let macs = pairs("connections")
+        .into_iter()
+        .filter(|p| p[0] == "mac")
+        .map(|p| format!("mac:{}", p[1].as_str().unwrap().replace(':', "").to_lowercase()));
     ids.chain(macs).collect()
 }
 
@@ -55,14 +89,16 @@ fn our_list_of_devices_is_that_of_home_assistant() {
     let Some(mut house) = Joined::to(&broker) else { return };
     let mut lines = peers::node(folder, &["zigbee.mjs", "60", "homeassistant"]);
     let truth = lines.pop().unwrap();
-    let announced = truth["truth"].as_array().unwrap().iter().filter(|d| d["announced"] == true).count();
+    let announced =
+        truth["truth"].as_array().unwrap().iter().filter(|d| d["announced"] == true).count();
     for (topic, config) in odd() {
         let topic = format!("homeassistant/{topic}");
         lines.push(json!({"topic": topic, "payload": config.to_string(), "retain": true}));
     }
     lines.push(json!({"topic": "homeassistant/sensor/gone/config", "payload": "", "retain": true}));
     peers::publish(folder, &broker, &lines);
-    let last = json!({"uniq_id": "last", "stat_t": "odd/last", "dev": {"ids": "last", "name": "Last"}});
+    let last =
+        json!({"uniq_id": "last", "stat_t": "odd/last", "dev": {"ids": "last", "name": "Last"}});
     broker.publish("homeassistant/sensor/last/config", last.to_string().as_bytes(), &["-r"]);
     // Home Assistant reads in order, so that everything is there with the last and the announced ones.
     let theirs = wait_for("Home Assistant to have read everything", || {
@@ -95,7 +131,9 @@ fn our_list_of_devices_is_that_of_home_assistant() {
     // What we have more is what Home Assistant refuses, which the lint tells, or makes no device of.
     let more: BTreeSet<&str> = ours
         .iter()
-        .filter(|(id, d)| !matched.contains(*id) && d["sources"].to_string().contains("homeassistant"))
+        .filter(|(id, d)| {
+            !matched.contains(*id) && d["sources"].to_string().contains("homeassistant")
+        })
         .map(|(id, _)| id.as_str())
         .collect();
     let want = ["config:button/alone", "id:noid"];

@@ -57,7 +57,8 @@ fn hundreds_of_zigbee_models_are_listed_once_each_as_their_maker_says() {
 /// Configurations as Tasmota announces them, unlike each other.
 fn tasmotas() -> Vec<Value> {
     let full = ["%prefix%/%topic%/", "home/%topic%/%prefix%/", "%id%/%prefix%/%hostname%/"];
-    let kinds = [[0, 0, 0, 0], [1, 0, 0, 0], [1, 1, 0, 0], [2, 0, 0, 0], [3, 3, 0, 0], [1, 3, 3, 2]];
+    let kinds =
+        [[0, 0, 0, 0], [1, 0, 0, 0], [1, 1, 0, 0], [2, 0, 0, 0], [3, 3, 0, 0], [1, 3, 3, 2]];
     let one = |n: usize| {
         let mut relays = kinds[n % kinds.len()].to_vec();
         relays.extend([0; 4]);

@@ -10,7 +10,7 @@ const OPEN: &str = "read_only = false\nallow_retained = true\nallow_control = tr
 /// What the broker keeps, as mosquitto_sub says it: topic, QoS, properties, payload in hex.
 fn kept(broker: &Mosquitto) -> Vec<String> {
     let heard = broker.listen(&["junk/#", "homeassistant/#"], "%t %q %r %C %P %X");
-    broker.publish("junk/end", b"", &[]);
+    broker.publish("junk/end", b"x", &[]);
     let all = heard.until(|line| line.starts_with(b"junk/end"));
     let mut all: Vec<String> = all.into_iter().map(|l| String::from_utf8(l).unwrap()).collect();
     all.sort();
@@ -31,7 +31,17 @@ fn what_is_cleared_comes_back_byte_for_byte_with_qos_and_properties() {
     let broker = Mosquitto::start();
     broker.publish("junk/binary", b"\x00\xff\n{}", &["-r", "-q", "2"]);
     let properties = [
-        "-r", "-q", "1", "-D", "publish", "content-type", "text/x", "-D", "publish", "user-property", "a",
+        "-r",
+        "-q",
+        "1",
+        "-D",
+        "publish",
+        "content-type",
+        "text/x",
+        "-D",
+        "publish",
+        "user-property",
+        "a",
         "b c",
     ];
     broker.publish("junk/with properties", b"text", &properties);
@@ -91,8 +101,10 @@ fn clearing_needs_the_gates_open_and_looking_does_not() {
         ("", "mqtt.read_only"),
         ("read_only = false\n", "mqtt.allow_retained"),
         ("read_only = false\nallow_retained = true\n", "mqtt.allow_control"),
-        ("read_only = false\nallow_retained = true\nallow_control = true\ndeny_topics = [\"homeassistant/#\"]\n",
-         "mqtt.deny_topics"),
+        (
+            "read_only = false\nallow_retained = true\nallow_control = true\ndeny_topics = [\"homeassistant/#\"]\n",
+            "mqtt.deny_topics",
+        ),
     ] {
         let mut rig = Rig::at(&broker.address(), lines);
         rig.connected();
