@@ -2,6 +2,7 @@
 
 use crate::config::{Env, Fault, Form, JsonSchema, Range, Secret};
 use crate::mqtt::address::Address;
+use crate::mqtt::broker::{Broker, Embedded, OWN};
 use serde::{Deserialize, Serialize};
 
 /// Environment variables of section `[mqtt]`.
@@ -92,6 +93,8 @@ pub struct Config {
     pub allow_control: bool,
     /// Each token may publish so often in a minute.
     pub publishes_per_minute: u64,
+    /// A broker of Hearth's own.
+    pub embedded: Embedded,
 }
 
 /// Another broker, reached by its name: what it needs to know stays out of tools' arguments.
@@ -151,6 +154,7 @@ impl Default for Config {
             allow_retained: false,
             allow_control: false,
             publishes_per_minute: 60,
+            embedded: Embedded::default(),
         }
     }
 }
@@ -224,7 +228,18 @@ impl Config {
             }
             faults.extend(self.target(&place, profile).err());
         }
+        faults.extend(self.embedded.faults());
         faults
+    }
+
+    /// Makes an embedded broker the home's.
+    pub fn listen_to(&mut self, broker: &Broker) {
+        self.broker = format!("mqtt://{}", broker.address());
+        self.username = OWN.into();
+        self.password = broker.password().clone();
+        for other in [&mut self.ca_file, &mut self.cert_file, &mut self.key_file] {
+            other.clear();
+        }
     }
 
     /// Returns the home's broker.

@@ -5,6 +5,7 @@
 
 mod address;
 mod aside;
+mod broker;
 mod config;
 mod decode;
 mod discovery;
@@ -33,6 +34,7 @@ mod sessions;
 mod show;
 mod tools;
 
+pub use broker::{Broker, Embedded, Heard, Local, User};
 pub use config::{Config, ENV, Profile, RANGES};
 pub(crate) use discovery::{Ability, Device, Message, now, words};
 pub use face::{gather, page};
@@ -80,6 +82,7 @@ struct Shared {
     recorder: Recorder,
     /// Stands for this start of the program.
     run: String,
+    broker: Option<Broker>,
 }
 
 /// What the service stands on.
@@ -100,16 +103,23 @@ pub struct Base<'a> {
 }
 
 impl Mqtt {
-    /// Starts listening to the home's broker, when one is configured.
+    /// Starts the embedded broker when it is to run, and listens to the home's broker: the configured
+    /// one, else the embedded one.
     ///
     /// # Errors
-    /// Invalid when a setting is wrong.
+    /// Invalid when a setting is wrong; Broken when the embedded broker cannot have its port.
     pub fn start(config: &Config, base: Base<'_>) -> Result<Mqtt, Error> {
         let Base { data_dir, events, tasks, policy, store, reach } = base;
-        let gate = Gate::new(config)?;
+        let mut config = config.clone();
+        let embedded = &config.embedded;
+        let broker = embedded.enabled.then(|| Broker::start(embedded, tasks)).transpose()?;
+        if let Some(broker) = broker.as_ref().filter(|_| !config.is_configured()) {
+            config.listen_to(broker);
+        }
+        let gate = Gate::new(&config)?;
         let home = config.home().map(|target| {
             let ways = Ways { reach: reach.clone(), rules: None };
-            let session = Session::open(HOME, target, config, &ways, tasks);
+            let session = Session::open(HOME, target, &config, &ways, tasks);
             watch(&session, tasks);
             session
         });
@@ -122,7 +132,6 @@ impl Mqtt {
             }),
             recorder: Recorder::new(data_dir, tasks),
             run: policy::random_token()?[..12].to_owned(),
-            config: config.clone(),
             tasks: tasks.clone(),
             events: events.clone(),
             policy: policy.clone(),
@@ -133,8 +142,15 @@ impl Mqtt {
             gate,
             publishes: Rate::new(config.publishes_per_minute),
             connects: Rate::new(CONNECTS_PER_MINUTE),
+            broker,
+            config,
         };
         Ok(Mqtt { shared: Arc::new(shared) })
+    }
+
+    /// Returns the embedded broker, when it runs.
+    pub(crate) fn broker(&self) -> Option<&Broker> {
+        self.shared.broker.as_ref()
     }
 
     /// Returns the first level of Home Assistant's discovery.
