@@ -4,6 +4,7 @@ use crate::app::cli::Options;
 use crate::app::config::{self, Config};
 use crate::app::place::Place;
 use crate::app::{demo_house, logs, say, welcome};
+use crate::devices::{self, Devices};
 use crate::error::Error;
 use crate::events::Events;
 use crate::home::{self, Home};
@@ -118,9 +119,11 @@ fn parts(
     let mut router = Router::new();
     let mut api = web::API.to_vec();
 
+    let mut house = None;
     if config.runs("home") {
         let home = start_home(config, events, tasks, policy, store, mdns)?;
         home::offer(&home, &toolbox);
+        house = Some(home.clone());
         pages.push(home::page(&home));
         gather.push(home::gather(&home));
         router = router.merge(home::routes(&home));
@@ -131,6 +134,10 @@ fn parts(
         let base = mqtt::Base { data_dir, events, tasks, policy, store, reach };
         let mqtt = Mqtt::start(&config.mqtt, base)?;
         mqtt::offer(&mqtt, &toolbox);
+        if let Some(home) = &house {
+            let joined = Devices::start(home, &mqtt, tasks);
+            devices::offer(&joined, &toolbox);
+        }
         pages.push(mqtt::page(&mqtt));
         gather.push(mqtt::gather(&mqtt));
         router = router.merge(mqtt::routes(&mqtt, &toolbox));

@@ -39,6 +39,7 @@ mod watcher;
 
 pub use broker::{Broker, Embedded, Heard, Local, User};
 pub use config::{Config, ENV, Profile, RANGES};
+pub(crate) use discovery::{Ability, Device, Message, now, words};
 pub use face::{gather, page};
 pub use link::Reach;
 pub use routes::{API, routes};

@@ -25,6 +25,8 @@ pub(super) struct Knock<'a> {
     pub(super) client_id: &'a str,
     pub(super) keep_alive: Duration,
     pub(super) connect: Duration,
+    /// See [`Options::kept_first`](crate::mqtt::link::Options).
+    pub(super) kept_first: bool,
 }
 
 /// What a step heard.
