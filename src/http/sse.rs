@@ -8,6 +8,7 @@ use crate::events::{Event, Events, Gone, Next, Reader, Stamped};
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::{Stream, StreamExt};
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::Future;
@@ -17,7 +18,7 @@ use std::time::Duration;
 use tokio::time::{Instant, Interval, interval_at};
 
 /// A comment is sent this often, so that both sides notice when the other is gone.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How long a client waits before it connects again, in ms.
 const RETRY: &str = "retry: 2000\n\n";
 
@@ -60,7 +61,21 @@ where
         let frame = feed.next().await?;
         Some((Ok::<_, Infallible>(frame), feed))
     });
-    let mut answer = Body::from_stream(frames).into_response();
+    answer_of(Body::from_stream(frames))
+}
+
+/// Answers with frames of a service's own, for what is too much for the bus: each is a piece of a
+/// stream of events. `frames` says something at least every [`KEEP_ALIVE`] and ends by itself.
+pub fn answer_with<S>(frames: S) -> Response
+where
+    S: Stream<Item = Bytes> + Send + 'static,
+{
+    let greeting = futures_util::stream::once(async { Bytes::from_static(RETRY.as_bytes()) });
+    answer_of(Body::from_stream(greeting.chain(frames).map(Ok::<_, Infallible>)))
+}
+
+fn answer_of(body: Body) -> Response {
+    let mut answer = body.into_response();
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));

@@ -8,7 +8,8 @@
 use crate::error::Error;
 use crate::events::Event;
 use crate::http::{HeaderMap, Query, Response, State, guard, sse};
-use crate::policy::{Caller, EntityFacts, Level};
+use crate::policy::{Caller, EntityFacts, Level, Policy};
+use crate::tasks::Tasks;
 use crate::web::{MaybeCaller, Page, Web, required};
 use std::sync::Arc;
 use std::time::Duration;
@@ -129,31 +130,38 @@ pub(super) async fn events(
 ) -> Result<Response, Error> {
     let caller = required(caller)?;
     let filter = Filter::read(given)?;
-    let session = guard::session_cookie(&headers).map(str::to_owned);
     let after = sse::last_event_id(&headers);
-    let until = barred(web.clone(), caller.clone(), session);
+    let until = until_barred(&web.parts.policy, &web.parts.tasks, &caller, &headers);
     let bus = web.parts.events.clone();
     let keep =
         move |event: &Event| filter.wants(event) && may_know(&caller, &web.parts.pages, event);
     Ok(sse::answer(&bus, after, keep, until))
 }
 
-/// Waits until the caller may no longer listen: its token is revoked, its page session closed, or
-/// Hearth ends.
-async fn barred(web: Arc<Web>, caller: Caller, session: Option<String>) {
-    let policy = &web.parts.policy;
-    let stopping = web.parts.tasks.stopping();
-    let mut revoked = policy.revoked();
-    loop {
-        // Looking comes first: what was revoked before this ran for the first time is not told again.
-        let closed = session.as_ref().is_some_and(|s| policy.caller_of_page(s).is_none());
-        if closed || !policy.is_live(&caller) {
-            return;
-        }
-        tokio::select! {
-            () = stopping.cancelled() => return,
-            _ = revoked.changed() => {}
-            () = tokio::time::sleep(LOOK) => {}
+/// Returns a future that ends when the caller may no longer listen: its token is revoked, its page
+/// session (the cookie among `headers`) closed, or Hearth ends. For every route that streams.
+pub fn until_barred(
+    policy: &Policy,
+    tasks: &Tasks,
+    caller: &Caller,
+    headers: &HeaderMap,
+) -> impl Future<Output = ()> + Send + 'static {
+    let session = guard::session_cookie(headers).map(str::to_owned);
+    let (policy, stopping, caller) = (policy.clone(), tasks.stopping(), caller.clone());
+    async move {
+        let mut revoked = policy.revoked();
+        loop {
+            // Looking comes first: what was revoked before this ran for the first time is not told
+            // again.
+            let closed = session.as_ref().is_some_and(|s| policy.caller_of_page(s).is_none());
+            if closed || !policy.is_live(&caller) {
+                return;
+            }
+            tokio::select! {
+                () = stopping.cancelled() => return,
+                _ = revoked.changed() => {}
+                () = tokio::time::sleep(LOOK) => {}
+            }
         }
     }
 }

@@ -17,6 +17,7 @@ mod state;
 mod tokens;
 
 pub use assets::bundled_pages;
+pub use live::until_barred;
 pub use meter::{Gather, Meter};
 
 use crate::error::Error;

@@ -19,6 +19,7 @@ mod http;
 mod journeys;
 mod layers;
 mod mcp;
+mod mqtt;
 mod plugins;
 mod store;
 mod web;

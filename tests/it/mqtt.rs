@@ -1,0 +1,14 @@
+//! Tests of MQTT, against Debian's mosquitto and its clients, a broker of another make, and a scripted
+//! one for what no real broker does.
+
+mod devices;
+mod fake;
+mod faults;
+mod link;
+mod mosquitto;
+mod publish;
+mod reader;
+mod rig;
+mod sessions;
+mod tls;
+mod web;
