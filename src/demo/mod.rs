@@ -59,7 +59,7 @@ pub const RANGES: &[Range] =
     &[Range::new("demo.extra", 0, 20_000), Range::new("demo.mqtt_port", 0, 65_535)];
 
 /// A running demo house: what one needs to connect to it as to a Home Assistant and a broker.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct DemoHouse {
     /// Its address, for example `http://127.0.0.1:40123`.
     pub url: String,
