@@ -56,9 +56,10 @@ async fn run_until_signal(
     let store = Store::open(&config.store, &config.data_dir, tasks).await?;
     let policy =
         Policy::start(&config.policy, &store, events, tasks, Some(&config.data_dir)).await?;
-    if demo {
-        demo_house::start(&mut config, tasks).await?;
-    }
+    let broker = match demo {
+        true => demo_house::start(&mut config, tasks).await?,
+        false => String::new(),
+    };
     let first_token = first_token(&policy, demo).await?;
     let mdns = Mdns::new(tasks);
     let brokers = mqtt::Reach::new(&mdns, config.http.ca_file.as_deref());
@@ -70,7 +71,7 @@ async fn run_until_signal(
     let url = url_of(&bound);
     say(&format!("listening on {url}"));
     if demo {
-        eprintln!("{}", welcome::demo(&url, config.policy.auth_token.reveal()));
+        eprintln!("{}", welcome::demo(&url, config.policy.auth_token.reveal(), &broker));
     } else if let Some(token) = first_token {
         eprintln!("{}", welcome::first_token(&url, &token));
     }

@@ -72,10 +72,10 @@ pub(super) fn http_json(url: &str, token: &str) -> String {
 }
 
 /// What `hearth demo` says when it listens.
-pub(super) fn demo(url: &str, token: &str) -> String {
+pub(super) fn demo(url: &str, token: &str, broker: &str) -> String {
     format!(
         "\nHearth demo: a made-up house on this machine. Nothing in it is real.\n\n\
-         \x20 Page    {url}\n  Token   {token}\n  MCP     {url}/mcp\n\n\
+         \x20 Page    {url}\n  Token   {token}\n  MCP     {url}/mcp\n  MQTT    {broker}\n\n\
          Paste this into an MCP client:\n\n{}\n\nCtrl-C ends it.\n",
         http_json(url, token)
     )
