@@ -13,6 +13,8 @@ pub const ENV: &[Env] = &[
     Env::new("MAX_CONNECTIONS", "mqtt.max_sessions", Form::Number(1, 100)),
     Env::new("CONNECTION_TIMEOUT", "mqtt.connect_seconds", Form::Number(1, 600)),
     Env::new("MQTT_TIMEOUT", "mqtt.timeout_seconds", Form::Number(1, 3600)),
+    Env::new("WEB_HOST", "mqtt.web_host", Form::Text),
+    Env::new("WEB_PORT", "mqtt.web_port", Form::Number(0, 65_535)),
 ];
 
 /// The numbers that make sense.
@@ -90,6 +92,10 @@ pub struct Config {
     pub allow_control: bool,
     /// Each token may publish so often in a minute.
     pub publishes_per_minute: u64,
+    /// Listen at one more port, whose root is the page of MQTT; 0 picks a free one.
+    pub web_port: Option<u16>,
+    /// Where: as `http.host`, which it is without one.
+    pub web_host: String,
 }
 
 /// Another broker, reached by its name: what it needs to know stays out of tools' arguments.
@@ -148,6 +154,8 @@ impl Default for Config {
             allow_retained: false,
             allow_control: false,
             publishes_per_minute: 60,
+            web_port: None,
+            web_host: String::new(),
         }
     }
 }

@@ -12,6 +12,7 @@ mod levels;
 mod link;
 mod message;
 mod record;
+mod resources;
 mod routes;
 mod series;
 mod session;
@@ -155,4 +156,5 @@ fn watch(session: &Arc<Session>, tasks: &Tasks) {
 /// Hands in the tools.
 pub fn offer(mqtt: &Mqtt, toolbox: &Toolbox) {
     toolbox.add_tools(tools::tools(mqtt));
+    toolbox.add_resources(resources::resources(mqtt));
 }
