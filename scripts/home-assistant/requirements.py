@@ -15,7 +15,7 @@ from homeassistant.const import Platform
 COMPONENTS = pathlib.Path(homeassistant.__path__[0]) / "components"
 
 # Set up by Home Assistant itself or by the seed, so they are not in the configuration.
-UNNAMED = ["isal", "local_calendar", "local_todo", "mcp", "mcp_server"]
+UNNAMED = ["isal", "local_calendar", "local_todo", "mcp", "mcp_server", "mqtt", "tasmota"]
 
 # Its two sound packages must be compiled, and no test speaks to the house.
 LEFT_OUT = {"assist_pipeline", "assist_satellite"}

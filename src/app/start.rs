@@ -60,9 +60,12 @@ async fn run_until_signal(
     }
     let first_token = first_token(&policy, demo).await?;
     let mdns = Mdns::new(tasks);
-    let ground = Ground { events, tasks, store: &store, policy: &policy, mdns: &mdns };
+    let brokers = mqtt::Reach::new(&mdns, config.http.ca_file.as_deref());
+    let ground =
+        Ground { events, tasks, store: &store, policy: &policy, mdns: &mdns, brokers: &brokers };
     let parts = parts(&config, demo, ring, &ground)?;
     let bound = listen(&config, parts, &policy, tasks, &mdns).await?;
+    brokers.listens_on(&bound.iter().map(SocketAddr::port).collect::<Vec<_>>());
     let url = url_of(&bound);
     say(&format!("listening on {url}"));
     if demo {
@@ -96,6 +99,7 @@ struct Ground<'a> {
     store: &'a Store,
     policy: &'a Policy,
     mdns: &'a Mdns,
+    brokers: &'a mqtt::Reach,
 }
 
 /// Starts the services and puts together what they hand in.
@@ -105,7 +109,7 @@ fn parts(
     ring: logs::Ring,
     ground: &Ground<'_>,
 ) -> Result<Parts, Error> {
-    let Ground { events, tasks, store, policy, mdns } = *ground;
+    let Ground { events, tasks, store, policy, mdns, .. } = *ground;
     let counters = Counters::default();
     let guard = Guard::new(&config.http, policy, &counters)?;
     let toolbox = Toolbox::new(&config.mcp, policy);
@@ -123,7 +127,8 @@ fn parts(
         api.extend(home::API);
     }
     if config.runs("mqtt") {
-        let mqtt = Mqtt::start(&config.mqtt, &config.data_dir, events, tasks, policy)?;
+        let (reach, dir) = (ground.brokers, &config.data_dir);
+        let mqtt = Mqtt::start(&config.mqtt, dir, events, tasks, policy, store, reach)?;
         mqtt::offer(&mqtt, &toolbox);
         pages.push(mqtt::page(&mqtt));
         gather.push(mqtt::gather(&mqtt));

@@ -200,14 +200,20 @@ fn target(args: &Map<String, Value>) -> String {
     text
 }
 
-/// Whether it may be the code of a lock or an alarm, by its name or by being nothing but digits.
+/// Whether it may be the code of a lock or an alarm, by its name or by being nothing but digits, or an
+/// address that holds a password.
 fn looks_secret(name: &str, value: &Value) -> bool {
-    let named = names_a_code(name) || name.contains("secret");
+    let named = names_a_code(name) || name.contains("secret") || name.contains("connection_string");
     match value {
-        Value::String(text) => named || may_be_a_code(text),
+        Value::String(text) => named || may_be_a_code(text) || holds_a_user(text),
         Value::Number(number) => named || may_be_a_code(&number.to_string()),
         Value::Object(_) | Value::Array(_) | Value::Null | Value::Bool(_) => named,
     }
+}
+
+/// Whether it is a URL with a user, as in `mqtt://ann:secret@broker`.
+fn holds_a_user(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(_, rest)| rest.contains('@'))
 }
 
 #[cfg(test)]
@@ -221,6 +227,8 @@ mod tests {
             json!({"service": "alarm.disarm", "code": "987654"}),
             json!({"service": "alarm.disarm", "cod": 987654}),
             json!({"service": "lock.unlock", "my_pin": "x987654"}),
+            json!({"service": "x", "connection_string": "ann:x987654@broker"}),
+            json!({"service": "x", "conection": "mqtt://ann:x987654@broker:1883"}),
         ] {
             let told = target(args.as_object().unwrap());
             assert!(!told.contains("987654"), "{told}");

@@ -115,13 +115,7 @@ impl Watch {
         lists::version(&self.mcp.toolbox, &self.caller, &self.profile, uri)
     }
 
-    async fn run(
-        &self,
-        mut reader: Reader,
-        sink: Sink<'_>,
-        uris: Uris<'_>,
-        versions: &Versions,
-    ) {
+    async fn run(&self, mut reader: Reader, sink: Sink<'_>, uris: Uris<'_>, versions: &Versions) {
         let mut changes = self.mcp.toolbox.changes();
         let mut seen = *changes.borrow_and_update();
         let mut revoked = self.mcp.toolbox.policy().revoked();

@@ -55,6 +55,8 @@ pub struct Config {
     pub insecure: bool,
     /// What is listened to all the time: topic filters.
     pub listen: Vec<String>,
+    /// Below which topic Home Assistant's discovery speaks.
+    pub discovery_prefix: String,
     /// Other brokers by name, for `mqtt_establish_connection`; each with `name` and `broker`, and what
     /// else this section has for the home's broker.
     pub profiles: Vec<Profile>,
@@ -137,6 +139,7 @@ impl Default for Config {
             key_file: String::new(),
             insecure: false,
             listen: vec!["#".into(), "$SYS/#".into()],
+            discovery_prefix: "homeassistant".into(),
             profiles: Vec::new(),
             session_ttl: 3600,
             max_sessions: 5,

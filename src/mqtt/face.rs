@@ -1,7 +1,7 @@
 //! What the program shows of MQTT beside its tools: its page, its numbers, and places in its streams.
 
-use crate::mqtt::session::{Session, State};
 use crate::mqtt::Mqtt;
+use crate::mqtt::session::{Session, State};
 use crate::policy::{Caller, Level};
 use crate::web;
 use std::sync::Arc;
@@ -47,13 +47,16 @@ fn sentence(mqtt: &Mqtt, caller: &Caller) -> String {
     }
 }
 
-/// Returns what `/metrics` shows of the home's broker and of what tools opened.
+/// Returns what `/metrics` shows of the home's broker.
 pub fn gather(mqtt: &Mqtt) -> web::Gather {
     let mqtt = mqtt.clone();
     Arc::new(move |meter| {
-        for session in mqtt.all_sessions() {
-            measure(&session, meter);
+        // Others have names made up at random, which no chart could follow.
+        if let Some(home) = &mqtt.shared.home {
+            measure(home, meter);
         }
+        let open = u32::try_from(mqtt.shared.sessions.count()).map_or(f64::MAX, f64::from);
+        meter.gauge("hearth_mqtt_sessions", "Sessions that tools opened", &[], open);
     })
 }
 
@@ -71,8 +74,16 @@ fn measure(session: &Session, meter: &mut web::Meter) {
     for (name, help, value) in [
         ("hearth_mqtt_messages", "Messages that arrived", totals.messages),
         ("hearth_mqtt_payload_bytes", "Bytes of payload that arrived", totals.bytes),
-        ("hearth_mqtt_too_large", "Messages whose payload was skipped for its size", totals.too_large),
-        ("hearth_mqtt_unindexed", "Messages whose topic found no place in the index", totals.unindexed),
+        (
+            "hearth_mqtt_too_large",
+            "Messages whose payload was skipped for its size",
+            totals.too_large,
+        ),
+        (
+            "hearth_mqtt_unindexed",
+            "Messages whose topic found no place in the index",
+            totals.unindexed,
+        ),
         ("hearth_mqtt_dropped", "Messages that were dropped for newer ones", totals.dropped),
     ] {
         meter.counter(name, help, &labels, value);

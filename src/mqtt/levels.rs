@@ -32,7 +32,12 @@ pub(crate) struct Levels {
 ///
 /// `place` is a topic's beginning without its last slash. A level with an empty name is one: MQTT
 /// makes `a` and `/a` two topics (MQTT 5, section 4.7.3).
-pub(crate) fn below(topics: &Topics, place: Option<&str>, after: Option<&str>, most: usize) -> Levels {
+pub(crate) fn below(
+    topics: &Topics,
+    place: Option<&str>,
+    after: Option<&str>,
+    most: usize,
+) -> Levels {
     let mut out = Levels { levels: Vec::new(), more: false, total: 0 };
     // `a/b`, `a-b/c`, `a/c`: the names come in the order of the bytes of whole topics, in which one
     // level's topics do not always stand together, so each is looked up by its name.

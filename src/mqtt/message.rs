@@ -45,6 +45,19 @@ pub(crate) struct Properties {
     pub(crate) user: Vec<(String, String)>,
 }
 
+impl Properties {
+    /// Returns about how many bytes of memory they take.
+    pub(crate) fn weight(&self) -> usize {
+        let texts = [&self.response_topic, &self.content_type].into_iter().flatten();
+        let user = self.user.iter().map(|(name, value)| name.len() + value.len() + 64);
+        size_of::<Properties>()
+            + texts.map(|text| text.len() + 32).sum::<usize>()
+            + self.correlation.as_ref().map_or(0, |bytes| bytes.len() + 32)
+            + self.subscriptions.len() * size_of::<u32>()
+            + user.sum::<usize>()
+    }
+}
+
 /// A message as it lies in the read buffer. Who keeps it copies it: a slice of the buffer would hold
 /// all of the buffer in memory.
 #[derive(Clone, Copy, Debug)]

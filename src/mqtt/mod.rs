@@ -1,38 +1,62 @@
 //! MQTT: the home's broker, listened to all the time, for an assistant and a person.
 //!
 //! `link` keeps a connection; what arrives goes into the `inbox` of its `session`, which tools, routes
-//! and the page read. Nothing is published but through the gates.
+//! and the page read. Nothing is published but through the `gate`.
 
 mod address;
+mod aside;
 mod config;
+mod decode;
+mod discovery;
+mod establish;
 mod face;
 mod filter;
+mod gate;
 mod inbox;
 mod levels;
 mod link;
+mod listening;
 mod message;
+mod outages;
+mod probe;
+mod prune;
+mod publish;
+mod rate;
 mod record;
 mod resources;
+mod retained;
 mod routes;
+mod scan;
+mod search;
 mod series;
 mod session;
+mod sessions;
 mod show;
 mod tools;
 
 pub use config::{Config, ENV, Profile, RANGES};
 pub use face::{gather, page};
+pub use link::Reach;
 pub use routes::{API, routes};
 
 use crate::error::Error;
 use crate::events::Events;
 use crate::mcp::Toolbox;
 use crate::policy::{self, Caller, Policy};
+use crate::store::Store;
 use crate::tasks::{Tasks, Whose};
+use gate::Gate;
+use rate::Rate;
 use record::Recorder;
 use series::Series;
-use session::{HOME, Session, State};
+use session::{HOME, Session, State, Ways};
+use sessions::Sessions;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// Each token may try to connect so often in a minute: more would be a search for what is there.
+const CONNECTS_PER_MINUTE: u64 = 10;
 
 /// The service. Cloning it is cheap.
 #[derive(Clone)]
@@ -45,7 +69,13 @@ struct Shared {
     tasks: Tasks,
     events: Events,
     policy: Policy,
+    store: Store,
+    reach: Reach,
     home: Option<Arc<Session>>,
+    sessions: Arc<Sessions>,
+    gate: Gate,
+    publishes: Rate,
+    connects: Rate,
     series: Series,
     recorder: Recorder,
     /// Stands for this start of the program.
@@ -63,53 +93,69 @@ impl Mqtt {
         events: &Events,
         tasks: &Tasks,
         policy: &Policy,
+        store: &Store,
+        reach: &Reach,
     ) -> Result<Mqtt, Error> {
+        let gate = Gate::new(config)?;
         let home = config.home().map(|target| {
-            let session = Session::open(HOME, target, config, tasks);
+            let ways = Ways { reach: reach.clone(), rules: None };
+            let session = Session::open(HOME, target, config, &ways, tasks);
             watch(&session, tasks);
             session
         });
-        let charted: Vec<Arc<Session>> = home.iter().cloned().collect();
+        let ttl = Duration::from_secs(config.session_ttl);
+        let sessions = Sessions::start(config.max_sessions, ttl, policy, tasks);
+        let (first, others) = (home.clone(), sessions.clone());
+        let charted = move || first.iter().cloned().chain(others.all()).collect();
         let shared = Shared {
-            series: Series::start(tasks, move || charted.clone()),
+            series: Series::start(tasks, charted),
             recorder: Recorder::new(data_dir, tasks),
             run: policy::random_token()?[..12].to_owned(),
             config: config.clone(),
             tasks: tasks.clone(),
             events: events.clone(),
             policy: policy.clone(),
+            store: store.clone(),
+            reach: reach.clone(),
             home,
+            sessions,
+            gate,
+            publishes: Rate::new(config.publishes_per_minute),
+            connects: Rate::new(CONNECTS_PER_MINUTE),
         };
         Ok(Mqtt { shared: Arc::new(shared) })
     }
 
-    /// Returns the session of that id, the home's without one, when the caller may use it.
+    /// Returns the first level of Home Assistant's discovery.
+    pub(crate) fn discovery_prefix(&self) -> &str {
+        self.shared.config.discovery_prefix.trim_matches('/')
+    }
+
+    /// Returns the session of that id, the home's without one, when the caller may use it. The one way
+    /// in for tools and routes.
     ///
     /// # Errors
-    /// NotFound when there is none, Offline when no broker is configured.
-    pub(crate) fn session(
-        &self,
-        _caller: &Caller,
-        id: Option<&str>,
-    ) -> Result<Arc<Session>, Error> {
-        match (id.unwrap_or(HOME), &self.shared.home) {
+    /// Refused for a token that may use only some entities, NotFound when there is none or it is
+    /// somebody else's, Offline when no broker is configured.
+    pub(crate) fn session(&self, caller: &Caller, id: Option<&str>) -> Result<Arc<Session>, Error> {
+        may_see(caller)?;
+        match (id.filter(|id| !id.is_empty()).unwrap_or(HOME), &self.shared.home) {
             (HOME, Some(home)) => Ok(home.clone()),
             (HOME, None) => Err(Error::offline(
                 "no broker is configured: set DEFAULT_MQTT_BROKER (mqtt.broker), or open a session \
                  with mqtt_establish_connection",
             )),
-            _ => Err(Error::not_found("there is no such session")),
+            (id, _) => self.shared.sessions.find(caller, id),
         }
     }
 
     /// Returns the sessions that the caller may use, the home's first.
     pub(crate) fn sessions_of(&self, caller: &Caller) -> Vec<Arc<Session>> {
-        self.session(caller, None).into_iter().collect()
-    }
-
-    /// Returns every session, the home's first; for what nobody in particular asks.
-    fn all_sessions(&self) -> Vec<Arc<Session>> {
-        self.shared.home.iter().cloned().collect()
+        if may_see(caller).is_err() {
+            return Vec::new();
+        }
+        let others = self.shared.sessions.list(caller).into_iter().map(|entry| entry.session);
+        self.shared.home.iter().cloned().chain(others).collect()
     }
 
     fn config(&self) -> &Config {
@@ -133,16 +179,32 @@ impl Mqtt {
     }
 }
 
+/// Refuses a token whose grant is limited to entities: topics know nothing of entities, and whoever
+/// reads all of them reads what the owner took out.
+pub(crate) fn may_see(caller: &Caller) -> Result<(), Error> {
+    if caller.grant.entities.is_open() {
+        return Ok(());
+    }
+    Err(Error::refused(format!(
+        "'{}' may use only some entities, and MQTT shows all devices: use a token without limits to \
+         areas, labels, exposed or denied entities",
+        caller.name
+    )))
+}
+
 /// Shows in `/health` and `/ready` how the home's broker is.
 fn watch(session: &Arc<Session>, tasks: &Tasks) {
     let status = tasks.status("mqtt", Whose::Peer);
     let mut states = session.states();
-    let stop = tasks.stopping();
+    let (session, stop) = (session.clone(), tasks.stopping());
     tasks.job(async move {
         loop {
             match &*states.borrow_and_update() {
                 State::Connecting => {}
-                State::Connected => status.up(),
+                State::Connected => match session.shortfall() {
+                    Some(shortfall) => status.degraded(shortfall),
+                    None => status.up(),
+                },
                 State::Away(why) => status.degraded(why.clone()),
             }
             tokio::select! {

@@ -90,9 +90,12 @@ impl Resources for Shelf {
         let mut all: Vec<(String, String)> = Vec::new();
         for session in self.mqtt.sessions_of(caller) {
             let inbox = session.inbox();
-            all.extend(inbox.topics().iter().map(|(name, _)| {
-                (uri(&session, name), show::clean(name, 100))
-            }));
+            all.extend(
+                inbox
+                    .topics()
+                    .iter()
+                    .map(|(name, _)| (uri(&session, name), show::clean(name, 100))),
+            );
         }
         all.sort_unstable();
         let page = page(all, |row| row.0.clone(), cursor, BUDGET)?;

@@ -136,8 +136,7 @@ pub(crate) fn payload(bytes: Option<&[u8]>, size: u64, most: usize) -> Value {
             }
         }
         _ => {
-            let mut shown =
-                json!({ "kind": "binary", "base64": STANDARD.encode(&bytes[..bytes.len().min(most)]) });
+            let mut shown = json!({ "kind": "binary", "base64": STANDARD.encode(&bytes[..bytes.len().min(most)]) });
             if let Some(detected) = detected(bytes) {
                 shown["type"] = detected.into();
             }

@@ -42,10 +42,7 @@ async fn root(State(front): State<Arc<Front>>) -> Result<Response, Error> {
 
 /// Answers `/health` with `status` healthy or unhealthy, `timestamp`, `version` and `services`. As at
 /// the main door, only Hearth's own parts make it 503; reasons are for callers.
-async fn health(
-    State(front): State<Arc<Front>>,
-    caller: Option<Extension<Caller>>,
-) -> Response {
+async fn health(State(front): State<Arc<Front>>, caller: Option<Extension<Caller>>) -> Response {
     let healthy = front.tasks.is_healthy();
     let word = if healthy { "healthy" } else { "unhealthy" };
     let all = front.tasks.health();
@@ -62,9 +59,8 @@ async fn health(
     });
     if caller.is_some() {
         let bad = all.iter().filter(|h| h.state != tasks::State::Up);
-        let why = bad.map(|h| {
-            (h.name.to_owned(), Value::from(h.state.reason().unwrap_or(h.state.word())))
-        });
+        let why = bad
+            .map(|h| (h.name.to_owned(), Value::from(h.state.reason().unwrap_or(h.state.word()))));
         body["reasons"] = Value::Object(why.collect());
     }
     let status = if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

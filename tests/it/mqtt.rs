@@ -1,5 +1,15 @@
-//! Tests of MQTT, against Debian's mosquitto and its clients.
+//! Tests of MQTT, against Debian's mosquitto and its clients, a broker of another make, and a scripted
+//! one for what no real broker does.
 
+mod fake;
+mod faults;
+mod link;
 mod mosquitto;
+mod publish;
 mod reader;
+mod records;
+mod rig;
+mod sessions;
+mod shelf;
+mod tls;
 mod web;

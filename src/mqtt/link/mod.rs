@@ -3,39 +3,97 @@
 //!
 //! [`Link::open`] starts a task that connects, subscribes, reads, and connects again after a loss. What
 //! happens is told to one [`Listener`], in order; the task never waits for it. Handles send commands and
-//! get what became of them.
+//! get what became of them. Nothing is ever sent twice: what was under way when a connection broke is
+//! reported as unknown, and each connection is a new one for the library.
 
-mod client;
+mod dial;
+mod keep;
+mod pace;
+mod reach;
+mod serve;
+mod sieve;
+mod v4;
+mod v5;
+mod web_socket;
+mod wire;
 
-use crate::error::Error;
-use crate::mqtt::config::Target;
+pub use dial::Reach;
+pub(crate) use reach::Rules;
+
+use crate::mqtt::config::{Target, Version};
 use crate::mqtt::message::{Arrived, Outcome, Publish, Qos};
 use crate::tasks::Tasks;
-use client::Client;
+use keep::Keeper;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 /// Commands that may wait for the task.
 const WAITING: usize = 64;
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// What a link is told when it is opened.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Options {
     /// Subscribed to at every connect.
     pub(crate) filters: Vec<(String, Qos)>,
+    /// All of connecting may take so long: name, TCP, TLS, the broker's welcome.
     pub(crate) connect: Duration,
+    /// After so long without traffic the broker is asked whether it is there.
     pub(crate) keep_alive: Duration,
+    /// Messages larger than this are told without their payload; bytes of the whole packet.
     pub(crate) max_packet: u64,
+    /// How brokers are reached.
+    pub(crate) reach: Reach,
+    /// Asked about the broker's address when it is not the owner's own word.
+    pub(crate) rules: Option<Arc<Rules>>,
 }
 
 /// What the broker said when it let us in.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Welcome {
-    /// The client id that it gave us, when it gave one.
+    /// The client id that we have there.
     pub(crate) client_id: Option<String>,
+    /// The version that is spoken.
+    pub(crate) version: Version,
+    /// What it said of itself; nothing with 3.1.1.
+    pub(crate) limits: Limits,
+    /// What a person should know about this connection, if anything.
+    pub(crate) note: Option<String>,
+}
+
+impl Default for Welcome {
+    fn default() -> Welcome {
+        Welcome { client_id: None, version: Version::V5, limits: Limits::default(), note: None }
+    }
+}
+
+/// What a broker said of itself when it let us in (MQTT 5, section 3.2.2.3). `None`: it did not, and so
+/// the value that MQTT gives there holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// Messages of QoS 1 and 2 that it takes at once; 65,535.
+    pub(crate) receive_maximum: Option<u16>,
+    /// The largest QoS; 2.
+    pub(crate) maximum_qos: Option<u8>,
+    /// Whether it keeps retained messages; yes.
+    pub(crate) retain: Option<bool>,
+    /// The largest packet that it takes, in bytes; as large as can be said.
+    pub(crate) maximum_packet_size: Option<u32>,
+    /// Topics that may be shortened to numbers; 0.
+    pub(crate) topic_alias_maximum: Option<u16>,
+    /// Whether filters may hold wildcards; yes.
+    pub(crate) wildcard_subscriptions: Option<bool>,
+    /// Whether subscriptions may have numbers; yes.
+    pub(crate) subscription_ids: Option<bool>,
+    /// Whether subscriptions may be shared; yes.
+    pub(crate) shared_subscriptions: Option<bool>,
+    /// Seconds of keep-alive that it wants; as we said.
+    pub(crate) keep_alive: Option<u16>,
+    /// Seconds for which it keeps a session; as we said.
+    pub(crate) session_expiry: Option<u32>,
 }
 
 /// What happened on a link.
@@ -43,8 +101,12 @@ pub(crate) struct Welcome {
 pub(crate) enum Happening<'a> {
     /// Connected, and about to subscribe.
     Connected(Welcome),
+    /// What became of each of [`Options::filters`], in their order: its QoS, or why the broker refused.
+    Granted(Vec<Result<Qos, String>>),
     /// A message.
     Arrived(Arrived<'a>),
+    /// A message whose topic is not valid UTF-8 or holds U+0000; it is left out.
+    NoText,
     /// The connection is gone, or could not be made; why, for people. It is tried again after the pause.
     Lost {
         /// For people.
@@ -60,8 +122,27 @@ pub(crate) trait Listener: Send + 'static {
     fn happened(&mut self, happening: Happening<'_>);
 }
 
-enum Command {
-    Publish(Publish, oneshot::Sender<Outcome>),
+/// A message that is to be sent.
+struct Command {
+    message: Publish,
+    answer: oneshot::Sender<Outcome>,
+    turn: Turn,
+}
+
+/// Whether a message may still be taken back, or has been.
+#[derive(Clone, Default)]
+struct Turn(Arc<AtomicU8>);
+
+impl Turn {
+    const WAITS: u8 = 0;
+    const TAKEN: u8 = 1;
+    const TAKEN_BACK: u8 = 2;
+
+    /// Returns whether the change could be made: only one of both ends can.
+    fn becomes(&self, state: u8) -> bool {
+        let order = Ordering::AcqRel;
+        self.0.compare_exchange(Turn::WAITS, state, order, Ordering::Acquire).is_ok()
+    }
 }
 
 /// A handle on the connection. Cloning it is cheap; the connection ends with [`Link::close`].
@@ -76,40 +157,33 @@ impl Link {
     pub(crate) fn open(
         target: Target,
         options: Options,
-        mut listener: impl Listener,
+        listener: impl Listener,
         tasks: &Tasks,
     ) -> Link {
-        let (commands, mut asked) = mpsc::channel(WAITING);
+        let (commands, asked) = mpsc::channel(WAITING);
         let stop = tasks.stopping().child_token();
-        let ended = stop.clone();
-        tasks.job(async move {
-            let run = async {
-                let mut pause = FIRST_PAUSE;
-                loop {
-                    let mut was_up = false;
-                    let why = run(&target, &options, &mut listener, &mut asked, &mut was_up).await;
-                    pause = if was_up { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
-                    listener.happened(Happening::Lost { why, pause });
-                    tokio::time::sleep(pause).await;
-                }
-            };
-            tokio::select! {
-                () = run => {}
-                () = ended.cancelled() => {}
-            }
-        });
+        let keeper = Keeper::new(target, options, listener, asked, stop.clone());
+        tasks.job(keeper.run());
         Link { commands, stop }
     }
 
     /// Sends a message and says what became of it within `time`.
     pub(crate) async fn publish(&self, message: Publish, time: Duration) -> Outcome {
-        let (answer, answered) = oneshot::channel();
+        let until = Instant::now() + time;
         let gone = || Outcome::NotSent("the session is closed".into());
-        if self.commands.send(Command::Publish(message, answer)).await.is_err() {
-            return gone();
-        }
-        match tokio::time::timeout(time, answered).await {
+        let place = match timeout_at(until, self.commands.reserve()).await {
+            Ok(Ok(place)) => place,
+            Ok(Err(_)) => return gone(),
+            Err(_) => return Outcome::NotSent("too many messages wait for the broker".into()),
+        };
+        let (answer, answered) = oneshot::channel();
+        let turn = Turn::default();
+        place.send(Command { message, answer, turn: turn.clone() });
+        match timeout_at(until, answered).await {
             Ok(outcome) => outcome.unwrap_or_else(|_| gone()),
+            Err(_) if turn.becomes(Turn::TAKEN_BACK) => {
+                Outcome::NotSent("other messages waited for the broker before it".into())
+            }
             Err(_) => Outcome::Unknown("the broker did not answer in time".into()),
         }
     }
@@ -118,33 +192,4 @@ impl Link {
     pub(crate) fn close(&self) {
         self.stop.cancel();
     }
-}
-
-/// One connection from its beginning to its end; returns why it ended.
-async fn run(
-    target: &Target,
-    options: &Options,
-    listener: &mut impl Listener,
-    asked: &mut mpsc::Receiver<Command>,
-    was_up: &mut bool,
-) -> String {
-    let mut client = match Client::connect(target, options).await {
-        Ok(client) => client,
-        Err(e) => return e.to_string(),
-    };
-    loop {
-        tokio::select! {
-            step = client.step(listener, was_up) => if let Err(e) = step {
-                return e.to_string();
-            },
-            Some(command) = asked.recv() => match command {
-                Command::Publish(message, answer) => client.publish(message, answer),
-            },
-        }
-    }
-}
-
-/// Makes the error of a link.
-fn offline(what: impl Into<String>) -> Error {
-    Error::offline(what)
 }

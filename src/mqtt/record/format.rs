@@ -340,7 +340,10 @@ mod tests {
         ];
         assert_eq!(shown, want);
         assert_eq!((end.messages, end.bytes, end.lost), (4, 4, 3));
-        assert_eq!((all[0].t, all[0].level(), all[2].too_large), (7, Qos::AtLeastOnce, Some(9_000_000)));
+        assert_eq!(
+            (all[0].t, all[0].level(), all[2].too_large),
+            (7, Qos::AtLeastOnce, Some(9_000_000))
+        );
         assert_eq!(all[0].properties().unwrap().user[0].1, "test");
     }
 
@@ -350,7 +353,12 @@ mod tests {
         for (from, to) in [("\"on\"", "\"no\""), ("\"qos\":1", "\"qos\":0"), ("\"lost\":3,", "")] {
             assert!(read(&text.replacen(from, to, 1)).is_err(), "{from}");
         }
-        let without: String = text.split_inclusive('\n').enumerate().filter(|(n, _)| *n != 2).map(|(_, l)| l).collect();
+        let without: String = text
+            .split_inclusive('\n')
+            .enumerate()
+            .filter(|(n, _)| *n != 2)
+            .map(|(_, l)| l)
+            .collect();
         assert!(read(&without).unwrap_err().to_string().contains("checksum"));
     }
 }

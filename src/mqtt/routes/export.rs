@@ -1,7 +1,9 @@
 //! `/api/mqtt/export`: what is kept, as a recording that is written while it is read.
 
 use crate::error::Error;
-use crate::http::{Body, Bytes, Extension, HeaderValue, IntoResponse, Response, State, Uri, header};
+use crate::http::{
+    Body, Bytes, Extension, HeaderValue, IntoResponse, Response, State, Uri, header,
+};
 use crate::mqtt::filter::Filter;
 use crate::mqtt::inbox::Kept;
 use crate::mqtt::record::format::{Head, Writer};

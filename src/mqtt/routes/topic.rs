@@ -79,7 +79,8 @@ pub(super) async fn topic(
         "messages": rows,
     });
     // What the ring has dropped, and what this answer leaves out.
-    answer["gone"] = if seen == POINTS as u64 { Value::Null } else { about.count.saturating_sub(seen).into() };
+    answer["gone"] =
+        if seen == POINTS as u64 { Value::Null } else { about.count.saturating_sub(seen).into() };
     if let Some(field) = &asked.field {
         answer["points"] = points(&past, field).into();
     }

@@ -129,6 +129,16 @@ impl Heard {
     }
 }
 
+impl Heard {
+    /// Returns the next line, which must begin with `topic`.
+    pub fn next_line(&self, topic: &str) -> String {
+        let line = self.lines.recv_timeout(SOON).expect("mosquitto_sub fell silent");
+        let line = String::from_utf8(line).unwrap();
+        assert!(line.starts_with(topic), "{line}");
+        line
+    }
+}
+
 impl Drop for Heard {
     fn drop(&mut self) {
         let _ = self.child.kill();

@@ -53,7 +53,10 @@ fn the_tree_the_topic_and_the_messages_tell_what_was_published() {
 
     let top = get(&hearth, "/api/mqtt/topics");
     let row = top["levels"].as_array().unwrap().iter().find(|row| row["name"] == "t").unwrap();
-    assert_eq!((&row["topics"], &row["messages"], &row["more"]), (&3.into(), &4.into(), &true.into()));
+    assert_eq!(
+        (&row["topics"], &row["messages"], &row["more"]),
+        (&3.into(), &4.into(), &true.into())
+    );
     assert_eq!(row["value"]["text"], "<script>alert(1)</script>\\u{7}");
     let below = get(&hearth, "/api/mqtt/topics?below=t&limit=1");
     assert_eq!((&below["levels"][0]["name"], &below["next"]), (&"hall".into(), &"hall".into()));
@@ -97,13 +100,15 @@ fn the_stream_tells_each_message_once_and_goes_on_where_a_reader_left() {
     heard(&hearth, "s/x", 300);
     broker.publish("s/y", b"other", &["-q", "1"]);
     let (mut numbers, mut skipped, mut id) = (Vec::new(), 0, String::new());
-    let mut events = Events::open(&hearth, &format!("/api/mqtt/stream?filter=s/x&after={place}"), None);
+    let mut events =
+        Events::open(&hearth, &format!("/api/mqtt/stream?filter=s/x&after={place}"), None);
     while skipped + numbers.len() < 300 {
         let (name, at, data) = events.next_event();
         assert_eq!(name, "messages", "{data}");
         skipped += usize::try_from(data["skipped"].as_u64().unwrap()).unwrap();
         let texts = data["messages"].as_array().unwrap().iter();
-        numbers.extend(texts.map(|m| m["payload"]["text"].as_str().unwrap().parse::<u32>().unwrap()));
+        numbers
+            .extend(texts.map(|m| m["payload"]["text"].as_str().unwrap().parse::<u32>().unwrap()));
         id = at;
     }
     assert_eq!(numbers.last(), Some(&299));
@@ -112,7 +117,8 @@ fn the_stream_tells_each_message_once_and_goes_on_where_a_reader_left() {
     broker.publish("s/x", b"300", &["-q", "1"]);
     let mut events = Events::open(&hearth, "/api/mqtt/stream?filter=s/x", Some(&id));
     let (_, _, data) = events.next_event();
-    let texts: Vec<_> = data["messages"].as_array().unwrap().iter().map(|m| &m["payload"]["text"]).collect();
+    let texts: Vec<_> =
+        data["messages"].as_array().unwrap().iter().map(|m| &m["payload"]["text"]).collect();
     assert_eq!(texts, ["300"]);
     let mut events = Events::open(&hearth, "/api/mqtt/stream", Some("another-run-7"));
     assert_eq!(events.next_event().0, "lost");
@@ -131,12 +137,18 @@ fn an_export_holds_every_byte_and_its_checksum() {
     let read = |line: &str| -> Value { serde_json::from_str(line).unwrap() };
     assert_eq!(lines.len(), 4, "{body}");
     assert_eq!(read(lines[0])["filters"], json!(["e/#"]));
-    assert_eq!((&read(lines[1])["topic"], &read(lines[1])["base64"]), (&"e/odd".into(), &"AP8iCg==".into()));
+    assert_eq!(
+        (&read(lines[1])["topic"], &read(lines[1])["base64"]),
+        (&"e/odd".into(), &"AP8iCg==".into())
+    );
     assert_eq!((&read(lines[2])["payload"], &read(lines[2])["qos"]), (&"grün".into(), &2.into()));
     let end = read(lines[3]);
     let sum = Sha256::digest(lines[..3].concat().as_bytes());
     let hex: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!((&end["messages"], &end["lost"], &end["sha256"]), (&2.into(), &0.into(), &hex.into()));
+    assert_eq!(
+        (&end["messages"], &end["lost"], &end["sha256"]),
+        (&2.into(), &0.into(), &hex.into())
+    );
 }
 
 #[test]

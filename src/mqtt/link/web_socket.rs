@@ -1,0 +1,105 @@
+//! MQTT over WebSocket: bytes in binary messages, whose ends mean nothing (MQTT 5, section 6).
+
+use crate::mqtt::address::Address;
+use crate::mqtt::link::dial::Socket;
+use futures_util::{Sink, Stream};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
+
+const BUFFER: usize = 16 << 10;
+/// A message is in memory whole before we see it; brokers put a packet into one, or cut it up.
+const LARGEST: usize = 32 << 20;
+
+/// Upgrades a connection; the error says why that failed.
+pub(super) async fn open(address: &Address, plain: Socket) -> Result<Socket, String> {
+    let unusable = |e: Error| format!("{address} is no address of a WebSocket ({e})");
+    let mut request = address.to_string().into_client_request().map_err(unusable)?;
+    let ours = HeaderValue::from_static("mqtt");
+    request.headers_mut().insert("Sec-WebSocket-Protocol", ours);
+    let config = WebSocketConfig::default()
+        .read_buffer_size(BUFFER)
+        .write_buffer_size(0)
+        .max_message_size(Some(LARGEST))
+        .max_frame_size(Some(LARGEST));
+    let upgrade = tokio_tungstenite::client_async_with_config(request, plain, Some(config));
+    match upgrade.await {
+        Ok((inner, _)) => Ok(Box::new(WebSocket { inner, rest: Bytes::new() })),
+        Err(Error::Http(answer)) => Err(format!(
+            "{address} answers HTTP {} where a broker opens a WebSocket; check the path",
+            answer.status().as_u16()
+        )),
+        Err(e) => Err(format!("{address} opens no WebSocket ({e})")),
+    }
+}
+
+struct WebSocket {
+    inner: WebSocketStream<Socket>,
+    /// What is left of the last message.
+    rest: Bytes,
+}
+
+impl AsyncRead for WebSocket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            if !self.rest.is_empty() {
+                let n = self.rest.len().min(buf.remaining());
+                buf.put_slice(&self.rest.split_to(n));
+                return Poll::Ready(Ok(()));
+            }
+            match ready!(Pin::new(&mut self.inner).poll_next(cx)) {
+                Some(Ok(Message::Binary(bytes))) => self.rest = bytes,
+                Some(Ok(Message::Text(_))) => {
+                    let what = "the broker sent text over its WebSocket";
+                    return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, what)));
+                }
+                Some(Ok(Message::Close(_))) | None => return Poll::Ready(Ok(())),
+                Some(Ok(_)) => {}
+                Some(Err(e)) => return Poll::Ready(Err(failed(e))),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for WebSocket {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        ready!(Pin::new(&mut self.inner).poll_ready(cx)).map_err(failed)?;
+        let message = Message::Binary(Bytes::copy_from_slice(bytes));
+        Pin::new(&mut self.inner).start_send(message).map_err(failed)?;
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx).map_err(failed)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_close(cx).map_err(failed)
+    }
+}
+
+fn failed(e: Error) -> io::Error {
+    match e {
+        Error::Io(e) => e,
+        Error::ConnectionClosed | Error::AlreadyClosed => io::ErrorKind::BrokenPipe.into(),
+        Error::Capacity(_) => {
+            let what = "the broker sent a message over its WebSocket that is too large to read";
+            io::Error::new(io::ErrorKind::InvalidData, what)
+        }
+        other => io::Error::other(other.to_string()),
+    }
+}
