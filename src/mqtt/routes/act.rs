@@ -51,7 +51,8 @@ pub(super) async fn devices(
 ) -> Result<Json<Value>, Error> {
     desk.mqtt.policy().check(&caller, "mqtt", Level::Read)?;
     let given: Vec<(String, String)> = asked(&uri)?;
-    let args = given.into_iter().map(|(name, value)| (name, value.into())).collect();
+    let named = |name: String| if name == "session" { "session_id".to_owned() } else { name };
+    let args = given.into_iter().map(|(name, value)| (named(name), value.into())).collect();
     call(&desk, caller, "mqtt_list_devices", args).await
 }
 

@@ -44,6 +44,9 @@ before(async () => {
     await publish("home/kitchen/climate", JSON.stringify({ temperature: n, humidity: 47, unit: "°C" }));
   }
   await publish("home/kitchen/lamp", "ON", "-r");
+  const lamp = { name: null, command_topic: "home/kitchen/lamp/set", state_topic: "home/kitchen/lamp" };
+  const device = { identifiers: ["lamp1"], name: "Kitchen lamp", manufacturer: "Acme", model: "L1" };
+  await publish("homeassistant/light/lamp1/config", JSON.stringify({ ...lamp, unique_id: "lamp1", device }), "-r");
   await publish("home/hall/motion", '{"occupancy":true,"battery":88}');
   await publish("zigbee2mqtt/bridge/state", '{"state":"online"}', "-r");
   await publish(`home/${"long".repeat(30)}/name`, "x".repeat(400));
@@ -139,6 +142,7 @@ const looks = {
   topics: ["#/mqtt", "zigbee2mqtt"],
   topic: [`#/mqtt/${encodeURIComponent("=home/kitchen/climate")}`, "What changed"],
   messages: ["#/mqtt/messages", "bridge/state"],
+  devices: ["#/mqtt/devices", "Kitchen lamp"],
   broker: ["#/mqtt/broker", "Messages a second"],
   publish: ["#/mqtt/publish", "Publishing is switched off"],
 };
