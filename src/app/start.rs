@@ -127,8 +127,9 @@ fn parts(
         api.extend(home::API);
     }
     if config.runs("mqtt") {
-        let (reach, dir) = (ground.brokers, &config.data_dir);
-        let mqtt = Mqtt::start(&config.mqtt, dir, events, tasks, policy, store, reach)?;
+        let (data_dir, reach) = (&*config.data_dir, ground.brokers);
+        let base = mqtt::Base { data_dir, events, tasks, policy, store, reach };
+        let mqtt = Mqtt::start(&config.mqtt, base)?;
         mqtt::offer(&mqtt, &toolbox);
         pages.push(mqtt::page(&mqtt));
         gather.push(mqtt::gather(&mqtt));

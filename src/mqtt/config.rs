@@ -2,6 +2,7 @@
 
 use crate::config::{Env, Fault, Form, JsonSchema, Range, Secret};
 use crate::mqtt::address::Address;
+use crate::mqtt::broker::{Broker, Embedded, OWN};
 use serde::{Deserialize, Serialize};
 
 /// Environment variables of section `[mqtt]`.
@@ -98,6 +99,8 @@ pub struct Config {
     pub web_port: Option<u16>,
     /// Where: as `http.host`, which it is without one.
     pub web_host: String,
+    /// A broker of Hearth's own.
+    pub embedded: Embedded,
 }
 
 /// Another broker, reached by its name: what it needs to know stays out of tools' arguments.
@@ -159,6 +162,7 @@ impl Default for Config {
             publishes_per_minute: 60,
             web_port: None,
             web_host: String::new(),
+            embedded: Embedded::default(),
         }
     }
 }
@@ -232,7 +236,18 @@ impl Config {
             }
             faults.extend(self.target(&place, profile).err());
         }
+        faults.extend(self.embedded.faults());
         faults
+    }
+
+    /// Makes an embedded broker the home's.
+    pub fn listen_to(&mut self, broker: &Broker) {
+        self.broker = format!("mqtt://{}", broker.address());
+        self.username = OWN.into();
+        self.password = broker.password().clone();
+        for other in [&mut self.ca_file, &mut self.cert_file, &mut self.key_file] {
+            other.clear();
+        }
     }
 
     /// Returns the home's broker.

@@ -5,6 +5,7 @@
 
 mod address;
 mod aside;
+mod broker;
 mod config;
 mod decode;
 mod discovery;
@@ -34,6 +35,7 @@ mod sessions;
 mod show;
 mod tools;
 
+pub use broker::{Broker, Embedded, Heard, Local, User};
 pub use config::{Config, ENV, Profile, RANGES};
 pub use face::{gather, page};
 pub use link::Reach;
@@ -80,38 +82,56 @@ struct Shared {
     recorder: Recorder,
     /// Stands for this start of the program.
     run: String,
+    broker: Option<Broker>,
+}
+
+/// What the service stands on.
+#[derive(Clone, Copy)]
+pub struct Base<'a> {
+    /// Where recordings are kept, in a folder of their own.
+    pub data_dir: &'a Path,
+    /// The bus.
+    pub events: &'a Events,
+    /// What keeps it running.
+    pub tasks: &'a Tasks,
+    /// Who may what.
+    pub policy: &'a Policy,
+    /// Where copies of retained messages are kept.
+    pub store: &'a Store,
+    /// How brokers are reached.
+    pub reach: &'a Reach,
 }
 
 impl Mqtt {
-    /// Starts listening to the home's broker, when one is configured.
+    /// Starts the embedded broker when it is to run, and listens to the home's broker: the configured
+    /// one, else the embedded one.
     ///
     /// # Errors
-    /// Invalid when a setting is wrong.
-    pub fn start(
-        config: &Config,
-        data_dir: &Path,
-        events: &Events,
-        tasks: &Tasks,
-        policy: &Policy,
-        store: &Store,
-        reach: &Reach,
-    ) -> Result<Mqtt, Error> {
-        let gate = Gate::new(config)?;
+    /// Invalid when a setting is wrong; Broken when the embedded broker cannot have its port.
+    pub fn start(config: &Config, base: Base<'_>) -> Result<Mqtt, Error> {
+        let Base { data_dir, events, tasks, policy, store, reach } = base;
+        let mut config = config.clone();
+        let embedded = &config.embedded;
+        let broker = embedded.enabled.then(|| Broker::start(embedded, tasks)).transpose()?;
+        if let Some(broker) = broker.as_ref().filter(|_| !config.is_configured()) {
+            config.listen_to(broker);
+        }
+        let gate = Gate::new(&config)?;
         let home = config.home().map(|target| {
             let ways = Ways { reach: reach.clone(), rules: None };
-            let session = Session::open(HOME, target, config, &ways, tasks);
+            let session = Session::open(HOME, target, &config, &ways, tasks);
             watch(&session, tasks);
             session
         });
-        let ttl = Duration::from_secs(config.session_ttl);
-        let sessions = Sessions::start(config.max_sessions, ttl, policy, tasks);
-        let (first, others) = (home.clone(), sessions.clone());
-        let charted = move || first.iter().cloned().chain(others.all()).collect();
+        let (most, ttl) = (config.max_sessions, Duration::from_secs(config.session_ttl));
+        let sessions = Sessions::start(most, ttl, policy, tasks);
+        let charted = (home.clone(), sessions.clone());
         let shared = Shared {
-            series: Series::start(tasks, charted),
+            series: Series::start(tasks, move || {
+                charted.0.iter().cloned().chain(charted.1.all()).collect()
+            }),
             recorder: Recorder::new(data_dir, tasks),
             run: policy::random_token()?[..12].to_owned(),
-            config: config.clone(),
             tasks: tasks.clone(),
             events: events.clone(),
             policy: policy.clone(),
@@ -122,8 +142,15 @@ impl Mqtt {
             gate,
             publishes: Rate::new(config.publishes_per_minute),
             connects: Rate::new(CONNECTS_PER_MINUTE),
+            broker,
+            config,
         };
         Ok(Mqtt { shared: Arc::new(shared) })
+    }
+
+    /// Returns the embedded broker, when it runs.
+    pub(crate) fn broker(&self) -> Option<&Broker> {
+        self.shared.broker.as_ref()
     }
 
     /// Returns the first level of Home Assistant's discovery.

@@ -61,11 +61,12 @@ impl Pruner {
     pub(crate) fn take(&mut self, kept: &Kept) {
         self.received += 1;
         self.bytes += kept.size;
-        let has_room = self.topics.len() < TOPICS;
-        match self.topics.get_mut(&kept.topic) {
-            Some(count) => *count += 1,
-            None if has_room => drop(self.topics.insert(kept.topic.clone(), 1)),
-            None => self.more_topics = true,
+        if let Some(count) = self.topics.get_mut(&kept.topic) {
+            *count += 1;
+        } else if self.topics.len() < TOPICS {
+            self.topics.insert(kept.topic.clone(), 1);
+        } else {
+            self.more_topics = true;
         }
         let is_fault = is_fault(kept);
         self.faulty += u64::from(is_fault);

@@ -116,7 +116,7 @@ impl Sessions {
         own
     }
 
-    /// Returns all of them, everybody's; for what nobody in particular asks.
+    /// Returns everybody's, for what nobody in particular asks.
     pub(crate) fn all(&self) -> Vec<Arc<Session>> {
         self.open().values().map(|entry| entry.session.clone()).collect()
     }

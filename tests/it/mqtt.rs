@@ -1,6 +1,7 @@
 //! Tests of MQTT, against Debian's mosquitto and its clients, a broker of another make, and a scripted
 //! one for what no real broker does.
 
+mod devices;
 mod fake;
 mod faults;
 mod link;

@@ -117,11 +117,7 @@ fn of_one(config: &Config) -> Vec<Finding> {
             "without unique_id Home Assistant puts it under no device, and it cannot be renamed";
         findings.push(finding(Weight::Warning, "no-unique-id", says, advice));
     }
-    let has_identity = ["identifiers", "connections"].iter().any(|key| {
-        homeassistant::texts(config.device.get(*key)).next().is_some()
-            || config.device.get(*key).and_then(|v| v.as_array()).is_some_and(|all| !all.is_empty())
-    });
-    if !config.device.is_empty() && !has_identity {
+    if !config.has_identity() {
         let says = "its device has neither identifiers nor connections".to_owned();
         let advice = "Home Assistant refuses it: give the device an identifier";
         findings.push(finding(Weight::Error, "missing-key", says, advice));

@@ -19,14 +19,15 @@ pub(super) enum Ending {
     Version,
 }
 
-/// So long an outage is taken for a restart.
-const RESTART: Duration = Duration::from_secs(30);
+/// So long an outage is taken for a restart; a little more than the 30 s in which we are quick, so that
+/// the last attempt in them is followed by a quick one.
+const RESTART: Duration = Duration::from_secs(32);
 /// A connection that lasted so long was a real one.
 const REAL: Duration = Duration::from_secs(10);
 /// So many short connections in a row, and something is wrong.
 const SHORT: u32 = 3;
 const FIRST: [u64; 4] = [200, 400, 800, 1400];
-const LATER: u64 = 3700;
+const LATER: u64 = 3900;
 const SELDOM: [u64; 4] = [5_000, 10_000, 30_000, 60_000];
 const TAKEN_OVER: [u64; 2] = [30_000, 120_000];
 const FIGHT: u64 = 20_000;

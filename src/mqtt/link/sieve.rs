@@ -168,7 +168,7 @@ impl Large {
         self.left -= n as u64;
         self.quiet += n as u64;
         if self.quiet >= SIGN_OF_LIFE {
-            self.quiet = 0;
+            self.quiet -= SIGN_OF_LIFE;
             ready.extend_from_slice(&PINGRESP);
         }
         Ok(n)

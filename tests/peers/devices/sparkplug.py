@@ -23,7 +23,7 @@ VALUES = [
     ("yes", psp.DataType.BOOLEAN, True),
     ("no", psp.DataType.BOOLEAN, False),
     ("text", psp.DataType.STRING, "Grüße / \u202e"),
-    ("long text", psp.DataType.TEXT, "x" * 3000),
+    ("long text", psp.DataType.TEXT, "x" * 300),
     ("Properties/Hardware Make", psp.DataType.STRING, "Anvil"),
     ("Properties/Hardware Model", psp.DataType.STRING, "A1"),
 ]

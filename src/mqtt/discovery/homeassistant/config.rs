@@ -84,6 +84,19 @@ impl Config {
         }
     }
 
+    /// Whether its device has something that tells it from others, or it has no device.
+    pub(in crate::mqtt::discovery) fn has_identity(&self) -> bool {
+        let connections = self.device.get("connections").and_then(Value::as_array);
+        self.device.is_empty()
+            || texts(self.device.get("identifiers")).next().is_some()
+            || connections.is_some_and(|all| !all.is_empty())
+    }
+
+    /// Whether Home Assistant takes it.
+    pub(in crate::mqtt::discovery) fn is_taken(&self) -> bool {
+        self.has_identity() && self.missing().is_empty()
+    }
+
     /// Returns what it lacks that Home Assistant asks of its component.
     pub(in crate::mqtt::discovery) fn missing(&self) -> Vec<String> {
         let has = |key: &str| match key {

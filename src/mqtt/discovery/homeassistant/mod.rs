@@ -93,13 +93,13 @@ pub(super) fn place<'a>(prefix: &str, topic: &'a str) -> Option<Result<Place<'a>
     Some(Ok(Place { component, node, object }))
 }
 
-/// Reads every config below `prefix`. What is wrong with one is left to the lint.
+/// Reads every config below `prefix` that Home Assistant takes; what is wrong with others the lint tells.
 pub(super) fn devices(prefix: &str, all: &[Said]) -> Vec<Device> {
     let configs = all.iter().flat_map(|said| match place(prefix, &said.topic) {
         Some(Ok(place)) => read(place, &said.topic, &said.payload).unwrap_or_default(),
         _ => Vec::new(),
     });
-    configs.map(|config| device(&config)).collect()
+    configs.filter(Config::is_taken).map(|config| device(&config)).collect()
 }
 
 /// Returns the device that a config is of, with the one ability that it tells of.

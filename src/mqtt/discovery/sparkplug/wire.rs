@@ -251,6 +251,36 @@ mod tests {
         assert_eq!((metric.value.clone(), type_word(metric.datatype)), (Value::Int(-1), "Int8"));
     }
 
+    /// The file is what pysparkplug says; `tests/it/mqtt/devices/kinds.rs` checks that it still does.
+    #[test]
+    fn what_an_encoder_of_others_wrote_is_read_value_for_value() {
+        let file = include_str!("../../../../tests/data/sparkplug.jsonl");
+        let mut types = std::collections::HashMap::new();
+        let mut values = 0;
+        for line in file.lines() {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            let hex = line["hex"].as_str().unwrap();
+            let byte = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+            let bytes: Vec<u8> = (0..hex.len()).step_by(2).map(byte).collect();
+            let payload = decode(&bytes).unwrap();
+            assert_eq!(payload.seq, line["seq"].as_u64());
+            let wanted = line["metrics"].as_array().unwrap();
+            assert_eq!(payload.metrics.len(), wanted.len());
+            for (metric, wanted) in payload.metrics.iter().zip(wanted) {
+                if let (Some(name), Some(alias)) = (&metric.name, metric.alias) {
+                    assert_eq!(wanted[0], **name);
+                    types.insert(alias, metric.datatype);
+                }
+                let known = metric.alias.and_then(|alias| types[&alias]);
+                let datatype = metric.datatype.or(known);
+                assert_eq!(type_word(datatype), wanted[1].as_str().unwrap());
+                assert_eq!(metric.value_as(known).json(), wanted[2], "{metric:?}");
+                values += 1;
+            }
+        }
+        assert!(values > 90, "{values}");
+    }
+
     #[test]
     fn garbage_is_refused_and_never_panics() {
         for bytes in [&[0x80][..], &[18, 5, 1], &[0xff; 12], &[0], &[11, 1], &[13, 1, 2]] {
