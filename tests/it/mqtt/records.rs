@@ -80,7 +80,8 @@ fn unbase64(text: &str) -> Vec<u8> {
 fn publish_all(broker: &Mosquitto, root: &str) -> u64 {
     let every: Vec<u8> = (0..=255).collect();
     let json = br#"{"t": 21.50, "s": "a\u0000b"}"#;
-    let payloads: [&[u8]; 6] = [&every, b" ", b"plain", json, "grün 🔥".as_bytes(), b"\x1f\x8b\x08"];
+    let payloads: [&[u8]; 6] =
+        [&every, b" ", b"plain", json, "grün 🔥".as_bytes(), b"\x1f\x8b\x08"];
     let mut count = 0;
     for (n, payload) in payloads.iter().enumerate() {
         for qos in ["0", "1", "2"] {
@@ -110,7 +111,10 @@ fn a_recording_is_byte_for_byte_what_mosquitto_sub_hears_and_plays_again_as_it_w
         .map(|line| String::from_utf8(line).unwrap())
         .collect();
     let done = recorded(&mut mcp, "first", count);
-    assert_eq!((&done["state"], &done["messages"], &done["lost"]), (&"whole".into(), &count.into(), &0.into()));
+    assert_eq!(
+        (&done["state"], &done["messages"], &done["lost"]),
+        (&"whole".into(), &count.into(), &0.into())
+    );
     assert_eq!(printed(&hearth, "first"), oracle);
 
     // Played again elsewhere and recorded there, it is the same but for its place and its times.
@@ -120,7 +124,10 @@ fn a_recording_is_byte_for_byte_what_mosquitto_sub_hears_and_plays_again_as_it_w
     let mut dry_args = args.as_object().unwrap().clone();
     dry_args.extend(dry);
     let told = mcp.tool("mqtt_replay", Value::Object(dry_args));
-    assert_eq!((&told["wanted"], &told["written"], &told["refused"]), (&count.into(), &0.into(), &0.into()));
+    assert_eq!(
+        (&told["wanted"], &told["written"], &told["refused"]),
+        (&count.into(), &0.into(), &0.into())
+    );
     let played = mcp.tool("mqtt_replay", args);
     assert_eq!((&played["written"], &played["unknown"]), (&count.into(), &0.into()), "{played}");
     recorded(&mut mcp, "second", count);
@@ -131,7 +138,8 @@ fn a_recording_is_byte_for_byte_what_mosquitto_sub_hears_and_plays_again_as_it_w
     heard(&hearth, "again/kept", 1);
 
     // Filters leave out the rest, and a recording is deleted.
-    let some = mcp.tool("mqtt_replay", json!({"name": "first", "filters": ["rec/0/+"], "dry_run": true}));
+    let some =
+        mcp.tool("mqtt_replay", json!({"name": "first", "filters": ["rec/0/+"], "dry_run": true}));
     assert_eq!((&some["recorded"], &some["wanted"]), (&count.into(), &3.into()));
     mcp.tool("mqtt_record", json!({"action": "delete", "name": "first"}));
     assert!(!path(&hearth, "first").exists());
@@ -212,17 +220,22 @@ fn what_goes_wrong_with_a_recording_is_said_and_ends_nothing_else() {
     }
     let row = wait_for("the end", || {
         let all = mcp.tool("mqtt_record", json!({}))["recordings"].clone();
-        let own = all.as_array().unwrap().iter().find(|row| row["name"] == "small").cloned().unwrap();
+        let own =
+            all.as_array().unwrap().iter().find(|row| row["name"] == "small").cloned().unwrap();
         (own["state"] != "running").then_some(own)
     });
-    assert_eq!((&row["state"], &row["why"], &row["messages"]), (&"whole".into(), &"full".into(), &2.into()));
+    assert_eq!(
+        (&row["state"], &row["why"], &row["messages"]),
+        (&"whole".into(), &"full".into(), &2.into())
+    );
     assert!(!hearth.log().contains("panicked"));
 }
 
 #[test]
 fn a_full_disk_ends_the_recording_and_says_so() {
     const NAME: &str = "a_full_disk_ends_the_recording_and_says_so";
-    let possible = Command::new("unshare").args(["-rm", "mount", "-t", "tmpfs", "x", "/mnt"]).output();
+    let possible =
+        Command::new("unshare").args(["-rm", "mount", "-t", "tmpfs", "x", "/mnt"]).output();
     if !possible.is_ok_and(|output| output.status.success()) {
         println!("skipped: {NAME}: this machine gives no namespace of its own with a mount in it");
         return;
@@ -234,7 +247,8 @@ fn a_full_disk_ends_the_recording_and_says_so() {
     let toml = format!("[mqtt]\nbroker = \"{}\"\n", broker.address());
     std::fs::write(folder.path().join("hearth.toml"), toml).unwrap();
     let plain = crate::harness::hearth(folder.path());
-    let script = r#"mount -t tmpfs -o size=256k tmpfs "$DATA_DIR/mqtt/recordings" && exec "$0" "$@""#;
+    let script =
+        r#"mount -t tmpfs -o size=256k tmpfs "$DATA_DIR/mqtt/recordings" && exec "$0" "$@""#;
     let mut command = Command::new("unshare");
     command.args(["-rm", "sh", "-c", script]).arg(plain.get_program());
     command.args(["serve", "--host", "127.0.0.1", "--port", "0"]).env_clear();

@@ -101,9 +101,14 @@ fn a_topic_is_listed_read_and_completed() {
     let values = line.ask("completion/complete", complete)["completion"]["values"].clone();
     assert_eq!(values, json!(["room/küche/temp"]));
     let known = line.read(uri);
-    assert_eq!((&known["topic"], &known["payload"]["text"]), (&"room/küche/temp".into(), &"21.5".into()));
+    assert_eq!(
+        (&known["topic"], &known["payload"]["text"]),
+        (&"room/küche/temp".into(), &"21.5".into())
+    );
     assert_eq!((&known["count"], &known["qos"]), (&1.into(), &1.into()));
-    for missing in ["mqtt://home/topic/none", "mqtt://other/topic/x", "mqtt://home/x", "mqtt://home"] {
+    for missing in
+        ["mqtt://home/topic/none", "mqtt://other/topic/x", "mqtt://home/x", "mqtt://home"]
+    {
         let answer = line.try_ask("resources/read", json!({ "uri": missing }));
         assert!(answer["error"].is_object(), "{missing}: {answer}");
     }

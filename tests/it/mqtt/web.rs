@@ -241,7 +241,10 @@ fn a_token_for_some_entities_is_told_why_it_gets_nothing() {
     ] {
         let (status, answer) = hearth.get(path);
         assert_eq!(status, 403, "{path}: {answer}");
-        assert!(answer["error"]["message"].as_str().unwrap().contains("only some entities"), "{path}");
+        assert!(
+            answer["error"]["message"].as_str().unwrap().contains("only some entities"),
+            "{path}"
+        );
     }
     hearth.token = owner;
     assert_eq!(hearth.get("/api/mqtt/status").0, 200);

@@ -127,6 +127,52 @@ test("a broker that goes away is said, and what arrived stays", async () => {
   await context.close();
 });
 
+test("the form publishes through the gates, and says what they say", async () => {
+  const settings = { AUTH_TOKEN: "token-of-the-page-tests", DEFAULT_MQTT_BROKER: `127.0.0.1:${port}` };
+  const open = await Hearth.start("serve", settings, '[mqtt]\nread_only = false\ndeny_topics = ["denied/#"]\n');
+  const { page, context, faults } = await resident(browser, open);
+  await page.goto(open.url + "#/mqtt/publish");
+  const topic = page.getByLabel("Topic");
+  await topic.fill("form/lamp/set");
+  await page.getByLabel("Message", { exact: true }).fill("ON");
+  await page.getByRole("button", { name: "At least once" }).click();
+  assert.ok(await page.getByRole("switch").isDisabled());
+  await page.getByRole("button", { name: "Try without sending" }).click();
+  await page.getByText("status: dry_run").waitFor();
+  await page.getByRole("button", { name: "Publish", exact: true }).last().click();
+  await page.getByText("status: written").waitFor();
+  const heard = await until("the message", async () => {
+    const found = await hearth.ask("api/mqtt/messages?filter=form/%23");
+    return found.messages[0];
+  });
+  assert.deepEqual([heard.payload.text, heard.qos, heard.retained], ["ON", 1, false]);
+  await topic.fill("denied/lamp");
+  faults.expected.push(/403/);
+  await page.getByRole("button", { name: "Publish", exact: true }).last().click();
+  await page.getByText("mqtt.deny_topics").waitFor();
+  faults.check();
+  await context.close();
+  await open.stop();
+});
+
+test("the earlier port begins at this page", async () => {
+  const server = createServer();
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  const second = server.address().port;
+  await new Promise((done) => server.close(done));
+  const settings = { AUTH_TOKEN: "token-of-the-page-tests", WEB_PORT: String(second), WEB_HOST: "127.0.0.1" };
+  const old = await Hearth.start("serve", settings);
+  old.url = `http://127.0.0.1:${second}/`;
+  const { page, context, faults } = await resident(browser, old);
+  await page.getByRole("heading", { name: "MQTT", level: 1 }).waitFor();
+  assert.match(page.url(), /#\/mqtt$/);
+  await page.getByRole("link", { name: "Overview" }).first().click();
+  await page.getByRole("heading", { name: "Services" }).waitFor();
+  faults.check();
+  await context.close();
+  await old.stop();
+});
+
 test("without a broker the page says what to set", async () => {
   const bare = await Hearth.start("serve", { AUTH_TOKEN: "token-of-the-page-tests" });
   const { page, context, faults } = await resident(browser, bare);
