@@ -2,7 +2,7 @@
 
 use crate::harness::{Folder, Hearth, Mcp, TOKEN, wait_for};
 use crate::mqtt::mosquitto::Mosquitto;
-use crate::mqtt::web::heard;
+use crate::mqtt::web::{connected, heard};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::Command;
@@ -17,7 +17,7 @@ fn publishing(broker: &Mosquitto) -> (Hearth, Mcp) {
          deny_topics = [\"denied/#\"]\npublishes_per_minute = 100000\n",
         broker.address()
     ));
-    hearth.until_ready();
+    connected(&hearth);
     let mcp = hearth.mcp("/mcp/mqtt");
     (hearth, mcp)
 }
@@ -47,6 +47,13 @@ fn printed(hearth: &Hearth, name: &str) -> Vec<String> {
     let text = std::fs::read_to_string(path(hearth, name)).unwrap();
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     lines[1..lines.len() - 1].iter().map(print).collect()
+}
+
+/// A broker keeps the order within a QoS only (MQTT 5, section 4.6): how the handshakes of the others
+/// mix is up to each receiver.
+fn by_qos(mut lines: Vec<String>) -> Vec<String> {
+    lines.sort_by_key(|line| line.split('|').nth(1).unwrap().to_owned());
+    lines
 }
 
 fn print(line: &Value) -> String {
@@ -115,7 +122,7 @@ fn a_recording_is_byte_for_byte_what_mosquitto_sub_hears_and_plays_again_as_it_w
         (&done["state"], &done["messages"], &done["lost"]),
         (&"whole".into(), &count.into(), &0.into())
     );
-    assert_eq!(printed(&hearth, "first"), oracle);
+    assert_eq!(by_qos(printed(&hearth, "first")), by_qos(oracle));
 
     // Played again elsewhere and recorded there, it is the same but for its place and its times.
     record(&mut mcp, "start", "second", json!({"filters": ["again/#"]}));
@@ -133,7 +140,7 @@ fn a_recording_is_byte_for_byte_what_mosquitto_sub_hears_and_plays_again_as_it_w
     recorded(&mut mcp, "second", count);
     let moved: Vec<String> =
         printed(&hearth, "first").iter().map(|line| line.replacen("rec/", "again/", 1)).collect();
-    assert_eq!(printed(&hearth, "second"), moved);
+    assert_eq!(by_qos(printed(&hearth, "second")), by_qos(moved));
     // The dry run had sent nothing: each message came once.
     heard(&hearth, "again/kept", 1);
 
@@ -255,7 +262,7 @@ fn a_full_disk_ends_the_recording_and_says_so() {
     command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command.env("AUTH_TOKEN", TOKEN).env("MDNS", "false");
     let hearth = Hearth::start(command, folder);
-    hearth.until_ready();
+    connected(&hearth);
     let mut mcp = hearth.mcp("/mcp/mqtt");
     record(&mut mcp, "start", "full", json!({"filters": ["big/#"]}));
     let row = wait_for("the disk to be full", || {

@@ -9,11 +9,16 @@ use sha2::{Digest as _, Sha256};
 /// A Hearth that listens to `broker`.
 pub fn listening(broker: &Mosquitto) -> Hearth {
     let hearth = Hearth::serve(&format!("[mqtt]\nbroker = \"{}\"\n", broker.address()));
+    connected(&hearth);
+    hearth
+}
+
+/// Waits until the home's broker is connected.
+pub fn connected(hearth: &Hearth) {
     wait_for("the broker", || {
         let status = hearth.get("/api/mqtt/status").1;
         (status["sessions"][0]["state"] == "connected").then_some(())
     });
-    hearth
 }
 
 fn get(hearth: &Hearth, path: &str) -> Value {
@@ -186,7 +191,7 @@ fn the_earlier_port_opens_the_page_and_answers_its_monitors() {
     let broker = Mosquitto::start();
     let folder = crate::harness::Folder::new();
     let mut command = crate::harness::hearth(folder.path());
-    command.args(["serve", "--host", "127.0.0.1", "--port", "0"]);
+    command.args(["serve", "--only", "mqtt", "--host", "127.0.0.1", "--port", "0"]);
     command.env("AUTH_TOKEN", crate::harness::TOKEN).env("MDNS", "false");
     command.env("DEFAULT_MQTT_BROKER", broker.address()).env("CORS_ORIGINS", "*");
     command.env("WEB_PORT", "0").env("WEB_HOST", "127.0.0.1");

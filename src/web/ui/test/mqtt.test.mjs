@@ -61,8 +61,8 @@ after(async () => {
 test("the tree opens level by level, and a topic shows its message, its past and a plot", async () => {
   const { page, context, faults } = await resident(browser, hearth);
   await page.goto(hearth.url + "#/mqtt");
-  await page.getByRole("button", { name: "Open home" }).click();
-  await page.getByRole("button", { name: "Open kitchen" }).click();
+  await page.getByRole("button", { name: "Open home", exact: true }).click();
+  await page.getByRole("button", { name: "Open kitchen", exact: true }).click();
   await page.getByRole("link", { name: "climate" }).click();
   const dialog = page.getByRole("dialog");
   await dialog.getByText('"humidity": 47').waitFor();
@@ -73,7 +73,7 @@ test("the tree opens level by level, and a topic shows its message, its past and
   await publish("home/kitchen/climate", JSON.stringify({ temperature: 19.75, humidity: 47, unit: "°C" }));
   await dialog.locator("ins", { hasText: "19.75" }).waitFor();
   await page.keyboard.press("Escape");
-  await page.getByRole("button", { name: "Close kitchen" }).waitFor();
+  await page.getByRole("button", { name: "Close kitchen", exact: true }).waitFor();
   faults.check();
   await context.close();
 });
@@ -116,10 +116,10 @@ test("what strangers send stays text", async () => {
 test("a broker that goes away is said, and what arrived stays", async () => {
   const { page, context, faults } = await resident(browser, hearth);
   await page.goto(hearth.url + "#/mqtt");
-  await page.getByRole("button", { name: "Open home" }).waitFor();
+  await page.getByRole("button", { name: "Open home", exact: true }).waitFor();
   broker.kill("SIGKILL");
   await page.getByText("cannot be reached").waitFor();
-  await page.getByRole("button", { name: "Open home" }).waitFor();
+  await page.getByRole("button", { name: "Open home", exact: true }).waitFor();
   await page.screenshot({ path: join(shots, "mqtt-away-wide.png") });
   await startBroker();
   await page.getByText("cannot be reached").waitFor({ state: "detached" });
@@ -200,8 +200,8 @@ for (const [size, [width, height]] of Object.entries(sizes)) {
         await page.goto(hearth.url + hash);
         await page.getByText(words).first().waitFor();
         await page.locator("[aria-busy=true]").waitFor({ state: "detached" });
-        if (name === "topics") await page.getByRole("button", { name: "Open home" }).click();
-        if (name === "topics") await page.getByRole("button", { name: "Open kitchen" }).waitFor();
+        if (name === "topics") await page.getByRole("button", { name: "Open home", exact: true }).click();
+        if (name === "topics") await page.getByRole("button", { name: "Open kitchen", exact: true }).waitFor();
         await page.screenshot({ path: join(shots, `mqtt-${name}-${size}-${colorScheme}.png`) });
         const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
         assert.ok(over <= 0, `${name} sticks out by ${over} px`);
