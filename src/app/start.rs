@@ -200,6 +200,14 @@ async fn listen(
     let server = serve::Server::new(http, limits, policy.has_tokens(), tasks, counters)?;
     let guarded = parts.guard.protect(parts.router.clone());
     let bound = server.listen("http", &http.host, http.port, guarded).await?;
+    if let Some(port) = config.mqtt.web_port.filter(|_| config.runs("mqtt")) {
+        let own = &config.mqtt.web_host;
+        let host = if own.is_empty() { &http.host } else { own };
+        let front = parts.guard.protect(web::front(parts.router.clone(), "mqtt", tasks));
+        for address in server.listen("mqtt page", host, port, front).await? {
+            log::info!("the page of MQTT is at http://{address}");
+        }
+    }
     let place = Place::new(&bound);
     let commands = parts.router.merge(place.routes());
     control::start(&config.data_dir, commands, policy, tasks, counters)?;
