@@ -9,6 +9,7 @@ mod calls;
 mod fake;
 mod furniture;
 mod gate;
+mod hidden;
 mod itself;
 mod kept;
 mod killed;
