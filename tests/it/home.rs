@@ -29,6 +29,7 @@ mod scopes;
 mod seed;
 mod settings;
 mod shelf;
+mod stories;
 mod tls;
 mod waits;
 mod web;
