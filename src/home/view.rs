@@ -78,7 +78,10 @@ fn value(house: &House, cache: &Cache, id: &str, entity: &Entity, field: &str) -
         "exposed" => Some(entity.exposed.into()),
         "attributes" => Some(attributes(entity, None)),
         key if KEYS.contains(&key) => None,
-        attribute => Some(text::clean_value(entity.attribute(attribute)?)),
+        // One that says nothing is left out like one that is not there.
+        attribute => {
+            Some(text::clean_value(entity.attribute(attribute).filter(|value| !value.is_null())?))
+        }
     }
 }
 
