@@ -147,11 +147,7 @@ async fn areas_are_made_and_nothing_is_moved_unasked() {
     story.agreed("home_config_set", edit);
     let device = story.theirs("device", was["device_id"].as_str().unwrap()).await;
     assert_eq!(device["area_id"], *made[2]);
-    until("it is found there", async || {
-        let found = story.ask("home_find", json!({"area": "Story garage"}));
-        ids(&found).contains(&vacuum)
-    })
-    .await;
+    until("it is found there", async || story.finds(json!({"area": "Story garage"}), vacuum)).await;
     story.end().await;
     let mut raw = super::Raw::on_real().await;
     let device = super::theirs(&mut raw, "device", was["device_id"].as_str().unwrap()).await;
@@ -185,10 +181,8 @@ async fn labels_are_made_listed_and_put_on_what_they_are_for() {
                       "config": {"labels": [made[0]]}});
     story.agreed("home_config_set", edit);
     assert_eq!(story.theirs("entity", valve).await["labels"], json!([made[0]]));
-    until("it is found by it", async || {
-        ids(&story.ask("home_find", json!({"label": "Story critical"}))) == [valve]
-    })
-    .await;
+    until("it is found by it", async || story.finds(json!({"label": "Story critical"}), valve))
+        .await;
     story.end().await;
     let mut raw = super::Raw::on_real().await;
     assert_eq!(super::theirs(&mut raw, "entity", valve).await["labels"], was);

@@ -79,7 +79,13 @@ impl Story {
         tokio::task::block_in_place(|| self.mcp.tool(tool, args))
     }
 
-    /// The same, when a person agrees to whatever is asked.
+    /// Whether `home_find` finds an entity so; what the house was just told it may not know yet.
+    fn finds(&mut self, args: Value, id: &str) -> bool {
+        let result = tokio::task::block_in_place(|| self.mcp.call("home_find", args));
+        result["isError"] != true && ids(&result["structuredContent"]).contains(&id)
+    }
+
+    /// What a tool answers when a person agrees to whatever is asked.
     fn agreed(&mut self, tool: &str, mut args: Value) -> Value {
         tokio::task::block_in_place(|| {
             let first = self.mcp.call(tool, args.clone());
