@@ -92,7 +92,7 @@ pub(crate) async fn list(home: &Home, by: Undoer<'_>, cursor: &str) -> Result<Va
     let key = |row: &Value| newest_first(row["id"].as_str().unwrap_or_default());
     rows.sort_by_cached_key(key);
     let total = rows.len();
-    let page = page(rows.into_iter(), key, set(cursor).as_deref(), BUDGET)?;
+    let page = page(rows, key, set(cursor).as_deref(), BUDGET)?;
     let mut answer = json!({ "changes": page.items, "total": total });
     if let Some(next) = page.next {
         answer["next"] = next.into();
