@@ -1,10 +1,11 @@
 //! Another server for the same job is asked the same questions on the same house: whatever it says,
 //! Hearth says too, and in no more bytes.
 //!
-//! The questions are what the other can be asked to read. For each, an assistant would ask Hearth for
-//! the fields that the other gives unasked. What the other adds up (how many are in which state) is added
-//! up from our rows. Left out: its version of Home Assistant alone, which costs more as a part of the
-//! overview; the samples in its overview, which are in the list of everything; and secrets.
+//! The questions are those about entities, areas, history, automations and dashboards. For each, an
+//! assistant would ask Hearth for the fields that the other gives unasked. What the other adds up (how
+//! many are in which state) is added up from our rows. Left out: statistics and the log, whose rows are
+//! cut differently; its version of Home Assistant alone, which costs more as a part of the overview;
+//! the samples in its overview, which are in the list of everything; and secrets.
 
 use super::rig::real;
 use crate::harness::{Folder, Hearth, Mcp, TOKEN, hearth, real_house, wait_for};

@@ -139,15 +139,15 @@ async fn areas_are_made_and_nothing_is_moved_unasked() {
         }
     }
     // Then the person says which one goes where.
-    let vacuum = "vacuum.demo_vacuum_4_fourth_floor";
-    let was = story.theirs("entity", vacuum).await;
+    let roof = "cover.pergola_roof";
+    let was = story.theirs("entity", roof).await;
     let got = story.ask("home_config_get", json!({"kind": "device", "id": was["device_id"]}));
     let edit = json!({"kind": "device", "id": was["device_id"], "hash": got["hash"],
                       "config": {"area_id": made[2]}});
     story.agreed("home_config_set", edit);
     let device = story.theirs("device", was["device_id"].as_str().unwrap()).await;
     assert_eq!(device["area_id"], *made[2]);
-    until("it is found there", async || story.finds(json!({"area": "Story garage"}), vacuum)).await;
+    until("it is found there", async || story.finds(json!({"area": "Story garage"}), roof)).await;
     story.end().await;
     let mut raw = super::Raw::on_real().await;
     let device = super::theirs(&mut raw, "device", was["device_id"].as_str().unwrap()).await;
@@ -174,17 +174,17 @@ async fn labels_are_made_listed_and_put_on_what_they_are_for() {
         listed["items"].as_array().unwrap().iter().map(|row| &row["name"]).collect();
     assert_eq!(names, ["Story battery", "Story critical"], "{listed}");
 
-    let valve = "valve.trees";
-    let was = story.theirs("entity", valve).await["labels"].clone();
-    let got = story.ask("home_config_get", json!({"kind": "entity", "id": valve}));
-    let edit = json!({"kind": "entity", "id": valve, "hash": got["hash"],
+    let chooser = "select.speed";
+    let was = story.theirs("entity", chooser).await["labels"].clone();
+    let got = story.ask("home_config_get", json!({"kind": "entity", "id": chooser}));
+    let edit = json!({"kind": "entity", "id": chooser, "hash": got["hash"],
                       "config": {"labels": [made[0]]}});
     story.agreed("home_config_set", edit);
-    assert_eq!(story.theirs("entity", valve).await["labels"], json!([made[0]]));
-    until("it is found by it", async || story.finds(json!({"label": "Story critical"}), valve))
+    assert_eq!(story.theirs("entity", chooser).await["labels"], json!([made[0]]));
+    until("it is found by it", async || story.finds(json!({"label": "Story critical"}), chooser))
         .await;
     story.end().await;
     let mut raw = super::Raw::on_real().await;
-    assert_eq!(super::theirs(&mut raw, "entity", valve).await["labels"], was);
+    assert_eq!(super::theirs(&mut raw, "entity", chooser).await["labels"], was);
     assert!(super::theirs(&mut raw, "label", &made[1]).await.is_null());
 }
