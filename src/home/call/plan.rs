@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::home::Home;
-use crate::home::call::known;
+use crate::home::call::{data as form, known};
 use crate::home::confirm::{self, Rules};
 use crate::home::entities::Cache;
 use crate::home::house::House;
@@ -38,12 +38,14 @@ pub(crate) struct Plan {
     pub(crate) risky: Vec<String>,
     /// What it reaches besides, sorted: members of scenes and groups, ids among the data.
     pub(crate) implied: Vec<String>,
+    /// Fields of the data that Home Assistant's description of the service does not name.
+    strange: Vec<String>,
 }
 
 /// Finds out what an order would touch and whether `caller` may.
 ///
 /// # Errors
-/// Invalid for a service or data of the wrong shape, NotFound for targets that are not there,
+/// Invalid for a service or data that cannot be, NotFound for targets that are not there,
 /// Refused for what this caller may not.
 pub(crate) fn plan(
     home: &Home,
@@ -104,9 +106,12 @@ fn plan_quietly(
         );
         return Err(with(Error::refused(e)));
     }
+    form::check(&cache, &service, &touched, &data).map_err(with)?;
+    let strange = form::unknowns(&cache, &service, &data).into_iter();
+    let strange = strange.map(|name| text::clean(name, 60)).collect();
     let risky = risky(home, &cache, &service, &touched, &implied);
     let implied = implied.into_iter().collect();
-    Ok(Plan { service, data, return_response, touched, risky, implied })
+    Ok(Plan { service, data, return_response, touched, risky, implied, strange })
 }
 
 /// Returns a service as it is called, whatever its case.
@@ -261,6 +266,13 @@ impl Plan {
                 "{service} is aimed at no entity; what it changes is not known beforehand"
             ));
         }
+        let service = &self.service;
+        sentences.extend(self.strange.iter().take(5).map(|name| {
+            format!(
+                "Home Assistant's description of {service} has no field '{name}'; whether it takes \
+                 it, only the call tells"
+            )
+        }));
         sentences
     }
 
