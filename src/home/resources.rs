@@ -66,7 +66,7 @@ impl Shelf {
         }
         let id = rest.strip_prefix("entity/").ok_or_else(missing)?;
         let entity = sight.get(&cache, id).ok_or_else(missing)?;
-        Ok(view::json(house, &cache, id, entity))
+        Ok(view::json(house, &cache, sight, id, entity))
     }
 }
 

@@ -8,6 +8,7 @@
 mod data;
 mod known;
 mod plan;
+mod reach;
 mod under;
 
 pub(crate) use known::meet;

@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::home::Home;
+use crate::home::call::reach::{self, Beyond};
 use crate::home::call::{data as form, known};
 use crate::home::confirm::{self, Rules};
 use crate::home::entities::Cache;
@@ -93,10 +94,20 @@ fn plan_quietly(
         let e = format!("{service}: nothing in that target is something it acts on");
         return Err(with(Error::not_found(e)));
     }
-    let implied = implied(&cache, &service, &touched, &data);
-    let hidden = implied.iter().find(|id| sight.get(&cache, id).is_none());
-    if let Some(id) = hidden {
-        let e = format!("{service} would reach '{id}', which '{}' may not use", caller.name);
+    let implied = reach::implied(&cache, &service, &touched, &data);
+    if let Some(beyond) = reach::beyond(&cache, sight, &data, &implied) {
+        let e = match beyond {
+            Beyond::Named(id) => format!(
+                "{service}: the data names '{}', which is none of the entities that '{}' may use",
+                text::clean(&id, 80),
+                caller.name
+            ),
+            Beyond::Inside => format!(
+                "{service} would reach entities that '{}' may not use: part of a group or a scene is \
+                 none of its share",
+                caller.name
+            ),
+        };
         return Err(with(Error::refused(e)));
     }
     if touched.is_empty() && implied.is_empty() && !sight.is_open() {
@@ -159,61 +170,6 @@ fn take_targets(data: &mut Map<String, Value>, target: &mut Target) -> Result<()
         }
     }
     Ok(())
-}
-
-/// Entities that a call reaches without being aimed at them: members of groups and scenes, ids among
-/// the data, the script that a service is named after.
-fn implied(
-    cache: &Cache,
-    service: &str,
-    touched: &[Arc<str>],
-    data: &Map<String, Value>,
-) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for id in touched {
-        add_members(cache, id, &mut found, 0);
-    }
-    for (key, value) in data {
-        add_mentioned(cache, key, &mut found);
-        add_ids(cache, value, &mut found, 0);
-    }
-    if domain(service) == "script" {
-        add_mentioned(cache, service, &mut found);
-    }
-    found.retain(|id| !touched.iter().any(|touched| **touched == **id));
-    found
-}
-
-fn add_members(cache: &Cache, id: &str, found: &mut BTreeSet<String>, depth: usize) {
-    let Some(entity) = cache.get(id).filter(|_| depth < 8) else { return };
-    for member in entity.members() {
-        if cache.get(&member).is_some() && found.insert(member.clone()) {
-            add_members(cache, &member, found, depth + 1);
-        }
-    }
-}
-
-fn add_ids(cache: &Cache, value: &Value, found: &mut BTreeSet<String>, depth: usize) {
-    match value {
-        Value::String(text) => text.split(',').for_each(|id| add_mentioned(cache, id, found)),
-        Value::Array(items) if depth < 8 => {
-            items.iter().for_each(|item| add_ids(cache, item, found, depth + 1));
-        }
-        Value::Object(fields) if depth < 8 => {
-            for (key, field) in fields {
-                add_mentioned(cache, key, found);
-                add_ids(cache, field, found, depth + 1);
-            }
-        }
-        _ => {}
-    }
-}
-
-fn add_mentioned(cache: &Cache, text: &str, found: &mut BTreeSet<String>) {
-    let id = text.trim();
-    if id.contains('.') && cache.get(id).is_some() && found.insert(id.to_owned()) {
-        add_members(cache, id, found, 0);
-    }
 }
 
 fn risky(

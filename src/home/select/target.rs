@@ -70,20 +70,21 @@ pub(crate) fn expand(
     }
     let mut areas = BTreeSet::new();
     for wanted in &target.areas {
-        areas.insert(area(cache, wanted)?);
+        areas.insert(area(cache, sight, wanted)?);
     }
     for wanted in &target.floors {
-        areas.extend(areas_of_floor(cache, wanted)?);
+        areas.extend(areas_of_floor(cache, sight, wanted)?);
     }
     let mut labels = BTreeSet::new();
     for wanted in &target.labels {
-        let label = label(cache, wanted)?;
+        let label = label(cache, sight, wanted)?;
         let labelled = cache.registry.areas.values().filter(|a| a.labels.contains(&label));
         areas.extend(labelled.map(|area| area.id.clone()));
         labels.insert(label);
     }
     for device in &target.devices {
-        if !cache.registry.devices.contains_key(device.as_str()) {
+        let is_there = cache.registry.devices.contains_key(device.as_str());
+        if !is_there || !sight.sees_device(cache, device) {
             let device = clean(device, 60);
             return Err(Error::not_found(format!("there is no device '{device}'")));
         }
