@@ -45,6 +45,11 @@ pub struct Line {
 /// Returns a service's state in one plain sentence, for this caller.
 pub type Summary = Arc<dyn Fn(&Caller) -> String + Send + Sync>;
 
+/// Checks a value that somebody filters `/events` by: the caller, the filter (`house`, `area`,
+/// `domain`), and the value. It errs with what there is when the service knows that nothing can come of
+/// it, as far as this caller may know.
+pub type Check = Arc<dyn Fn(&Caller, &str, &str) -> Result<(), Error> + Send + Sync>;
+
 /// A service's page: its code was found by the bundler in `src/<name>/page`.
 #[derive(Clone)]
 pub struct Page {
@@ -56,6 +61,8 @@ pub struct Page {
     pub events: &'static [&'static str],
     /// The service in one sentence; `None` for a page that says it itself.
     pub summary: Option<Summary>,
+    /// Checks values of the filters for this service's events; `None` takes all.
+    pub check: Option<Check>,
 }
 
 /// What the routes are made of.

@@ -39,6 +39,10 @@ impl House {
             title: "Rooms",
             events: &["entity"],
             summary: Some(Arc::new(|caller| format!("hello {}", caller.name))),
+            check: Some(Arc::new(|_, filter, value| match value {
+                "attic" => Err(Error::not_found(format!("there is no {filter} 'attic'"))),
+                _ => Ok(()),
+            })),
         };
         let line = Line { at: 1.0, level: "info", target: "store".into(), text: "opened".into() };
         let parts = Parts {

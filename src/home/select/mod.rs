@@ -72,7 +72,7 @@ pub(crate) fn domain(id: &str) -> &str {
 }
 
 /// Says what there is where `wanted` is not: `; did you mean a? There is: a, b`.
-fn there(what: &str, wanted: &str, names: Vec<&str>) -> String {
+pub(crate) fn there(what: &str, wanted: &str, names: Vec<&str>) -> String {
     if names.is_empty() {
         return format!("; the house has no {what}");
     }
