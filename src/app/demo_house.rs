@@ -20,6 +20,10 @@ pub(super) fn settle(found: Found, options: &Options) -> Result<Config, Error> {
     config.home = home::Config { seed_names: config.home.seed_names, ..home::Config::default() };
     config.store.redis_url = Secret::default();
     config.http.mdns = false;
+    // Beside a real house the demo keeps nothing of its own in that house's folder.
+    if config.general.data_dir.is_empty() {
+        config.data_dir.push("demo");
+    }
     if options.host.is_none() {
         config.http.host = "127.0.0.1".into();
     }

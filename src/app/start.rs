@@ -30,11 +30,12 @@ pub(super) fn run(options: &Options, demo: bool) -> Result<ExitCode, Error> {
     if let Some(place) = config.without_token.as_ref().filter(|_| !demo) {
         log::warn!("{place} is set, but no token: set HASS_TOKEN (home.token) too");
     }
+    let local = welcome::stdio_args(&config, options);
     let runtime = runtime()?;
     runtime.block_on(async {
         let events = Events::new();
         let tasks = Tasks::new(events.clone());
-        let done = run_until_signal(config, demo, ring, &events, &tasks).await;
+        let done = run_until_signal(config, demo, Shown { ring, local }, &events, &tasks).await;
         tasks.stop().await;
         done
     })?;
@@ -46,7 +47,7 @@ pub(super) fn run(options: &Options, demo: bool) -> Result<ExitCode, Error> {
 async fn run_until_signal(
     mut config: Config,
     demo: bool,
-    ring: logs::Ring,
+    shown: Shown,
     events: &Events,
     tasks: &Tasks,
 ) -> Result<(), Error> {
@@ -60,12 +61,12 @@ async fn run_until_signal(
     let first_token = first_token(&policy, demo).await?;
     let mdns = Mdns::new(tasks);
     let ground = Ground { events, tasks, store: &store, policy: &policy, mdns: &mdns };
-    let parts = parts(&config, demo, ring, &ground)?;
+    let parts = parts(&config, demo, shown, &ground)?;
     let bound = listen(&config, parts, &policy, tasks, &mdns).await?;
     let url = url_of(&bound);
     say(&format!("listening on {url}"));
     if demo {
-        eprintln!("{}", welcome::demo(&url, config.policy.auth_token.reveal()));
+        eprintln!("{}", welcome::demo(&url, config.policy.auth_token.reveal(), &config.data_dir));
     } else if let Some(token) = first_token {
         eprintln!("{}", welcome::first_token(&url, &token));
     }
@@ -97,13 +98,15 @@ struct Ground<'a> {
     mdns: &'a Mdns,
 }
 
-/// Starts the services and puts together what they hand in.
-fn parts(
-    config: &Config,
-    demo: bool,
+/// What the page shows of the program itself.
+struct Shown {
     ring: logs::Ring,
-    ground: &Ground<'_>,
-) -> Result<Parts, Error> {
+    /// What `hearth mcp` is called with here.
+    local: Vec<String>,
+}
+
+/// Starts the services and puts together what they hand in.
+fn parts(config: &Config, demo: bool, shown: Shown, ground: &Ground<'_>) -> Result<Parts, Error> {
     let Ground { events, tasks, store, policy, mdns } = *ground;
     let counters = Counters::default();
     let guard = Guard::new(&config.http, policy, &counters)?;
@@ -139,9 +142,10 @@ fn parts(
         policy: policy.clone(),
         tasks: tasks.clone(),
         events: events.clone(),
+        local: shown.local,
         demo,
         pages,
-        log: Arc::new(move || ring.lines()),
+        log: Arc::new(move || shown.ring.lines()),
         guard: guard.clone(),
         counters: counters.clone(),
         gather,

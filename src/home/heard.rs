@@ -1,4 +1,4 @@
-//! Whether anything can come of a filter on the events of the houses. Decides from the cache.
+//! Whether the houses have what somebody filters events by or limits a token to. Decides from the cache.
 
 use crate::error::Error;
 use crate::home::Home;
@@ -7,7 +7,7 @@ use crate::home::text::clean;
 use crate::policy::Caller;
 use std::collections::BTreeSet;
 
-/// Checks the value of a filter (`house`, `area`, `domain`) on `/events`. While a house was never
+/// Checks a value that is a `house`, an `area`, a `label` or a `domain`. While a house was never
 /// reached nobody knows what is in it, and everything passes.
 ///
 /// # Errors
@@ -29,6 +29,11 @@ pub(super) fn check(home: &Home, caller: &Caller, filter: &str, value: &str) -> 
                 let seen = areas.filter(|id| sight.sees_area(&cache, id));
                 all.extend(seen.map(|id| id.to_string()));
             }
+            "label" => {
+                let labels = cache.registry.labels.keys();
+                let seen = labels.filter(|id| sight.sees_label(&cache, id));
+                all.extend(seen.map(|id| id.to_string()));
+            }
             "domain" => {
                 all.extend(sight.iter(&cache).map(|(id, _)| domain(id).to_owned()));
                 // One whose first entity may still come.
@@ -40,7 +45,11 @@ pub(super) fn check(home: &Home, caller: &Caller, filter: &str, value: &str) -> 
     if all.contains(value) {
         return Ok(());
     }
-    let what = if filter == "area" { "area id" } else { filter };
+    let what = match filter {
+        "area" => "area id",
+        "label" => "label id",
+        filter => filter,
+    };
     let known = there(what, value, all.iter().map(String::as_str).collect());
     Err(Error::not_found(format!("there is no {what} '{}'{known}", clean(value, 60))))
 }

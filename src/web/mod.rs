@@ -45,8 +45,8 @@ pub struct Line {
 /// Returns a service's state in one plain sentence, for this caller.
 pub type Summary = Arc<dyn Fn(&Caller) -> String + Send + Sync>;
 
-/// Checks a value that somebody filters `/events` by: the caller, the filter (`house`, `area`,
-/// `domain`), and the value. It errs with what there is when the service knows that nothing can come of
+/// Checks a value that somebody filters `/events` by or limits a token to: the caller, what it is
+/// (`house`, `area`, `label`, `domain`), and the value. It errs with what there is when the service knows that nothing can come of
 /// it, as far as this caller may know.
 pub type Check = Arc<dyn Fn(&Caller, &str, &str) -> Result<(), Error> + Send + Sync>;
 
@@ -74,6 +74,8 @@ pub struct Parts {
     pub tasks: Tasks,
     /// What happens.
     pub events: Events,
+    /// What `hearth mcp` on this machine is called with, to find this Hearth.
+    pub local: Vec<String>,
     /// Whether this is the demo house; the page says so.
     pub demo: bool,
     /// The services' pages, in the order of the navigation.

@@ -49,6 +49,7 @@ impl House {
             policy: policy.clone(),
             tasks: tasks.clone(),
             events: events.clone(),
+            local: vec!["mcp".into(), "--data-dir".into(), "/srv/my data".into()],
             demo: true,
             pages: vec![page],
             log: Arc::new(move || vec![line.clone()]),

@@ -148,9 +148,12 @@ fn unfit(cache: &Cache, service: &str, id: &str) -> Error {
         services.domains(service).into_iter().flatten().map(|own| &**own).collect();
     let same = format!("{own}.{name}");
     let general = format!("homeassistant.{name}");
+    // `homeassistant.turn_on` calls the `turn_on` of each domain: where there is none, as with locks,
+    // it does nothing.
+    let is_passed_on = ["turn_on", "turn_off", "toggle"].contains(&name);
     let instead = if services.aim(&same).is_some() {
         format!("; use {same}")
-    } else if services.aim(&general).is_some_and(|aim| *aim == Aim::Anything) {
+    } else if !is_passed_on && services.aim(&general).is_some_and(|aim| *aim == Aim::Anything) {
         format!("; use {general}")
     } else {
         match listed(services.of(own), MANY) {

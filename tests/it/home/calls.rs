@@ -250,6 +250,9 @@ async fn a_service_that_is_not_there_is_refused_with_what_there_is() {
     check(on("light.turn_on", "switch.ac"), Kind::Invalid, &words).await;
     let words = ["acts on cover only", "services of switch: switch.toggle"];
     check(on("cover.open_cover", "switch.ac"), Kind::Invalid, &words).await;
+    // What nothing turns on is not sent on to a service that would do nothing.
+    let words = ["'lock.front_door' is not; services of lock: lock.lock"];
+    check(on("light.turn_on", "lock.front_door"), Kind::Invalid, &words).await;
     check(on("switch.light.turn_on", lamp), Kind::Invalid, &["must be domain.service"]).await;
     let apart = json!({"domain": "switch", "service": "light.turn_on"});
     check(apart, Kind::Invalid, &["do not go together", "domain left out"]).await;

@@ -5,7 +5,7 @@ use super::rig::{PATIENCE, config, ids, on_real, real, result_of, start, start_w
 use hearth::error::Kind;
 use hearth::events::{Event, Next};
 use hearth::mcp::Call;
-use hearth::policy::{self, EntityScope, Level};
+use hearth::policy::{self, Caller, EntityScope, Level};
 use serde_json::{Value, json};
 
 fn list(items: &[&str]) -> Vec<String> {
@@ -92,6 +92,17 @@ async fn what_is_outside_a_share_is_neither_named_nor_confirmed() {
             assert!(!text.contains(other), "{tool} {here}: {text}");
         }
     }
+    // Tools that only who sees everything may use are not offered.
+    let home = rig.toolbox.profile("home").unwrap();
+    let names = |who: &Caller| -> Vec<String> {
+        let tools = rig.toolbox.catalogue(who, &home);
+        tools.iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect()
+    };
+    for tool in ["home_template", "home_trace", "home_logs", "home_refs"] {
+        assert!(!names(&cook).iter().any(|name| name == tool), "{tool}");
+        assert!(names(&rig.caller).iter().any(|name| name == tool), "{tool}");
+    }
+    assert!(names(&cook).iter().any(|name| name == "home_call"));
     // A scene may be seen, and part of what is in it not.
     let scope = EntityScope { deny: list(&["light.ceiling_lights"]), ..EntityScope::default() };
     let half = rig.token("half", Level::Control, scope).await;

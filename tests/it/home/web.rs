@@ -112,12 +112,14 @@ async fn a_filter_of_events_that_nothing_can_pass_is_told_what_there_is() {
         ("house", "home", "hoem", "there is no house 'hoem'; there is: home"),
         ("area", "kitchen", "kitchn", "there is no area id 'kitchn'; did you mean kitchen?"),
         ("area", "living_room", "Living Room", "did you mean living_room?"),
+        ("label", "critical", "critcal", "did you mean critical?"),
         ("domain", "light", "lihgt", "there is no domain 'lihgt'; did you mean light?"),
     ] {
         assert_eq!(said(&rig.caller, filter, good), "");
         let e = said(&rig.caller, filter, wrong);
         assert!(e.starts_with(says) || e.contains(says), "{filter}: {e}");
     }
+    assert!(said(&cook, "label", "critical").starts_with("there is no label id 'critical'"));
     let e = said(&cook, "area", "living_room");
     assert_eq!(e, "there is no area id 'living_room'; there is: kitchen");
 }
