@@ -1,7 +1,7 @@
 //! What the program shows of MQTT beside its tools: its page, its numbers, and places in its streams.
 
-use crate::mqtt::Mqtt;
 use crate::mqtt::session::{Session, State};
+use crate::mqtt::{Mqtt, broker};
 use crate::policy::{Caller, Level};
 use crate::web;
 use std::sync::Arc;
@@ -53,6 +53,9 @@ pub fn gather(mqtt: &Mqtt) -> web::Gather {
     Arc::new(move |meter| {
         for session in mqtt.all_sessions() {
             measure(&session, meter);
+        }
+        if let Some(broker) = mqtt.broker() {
+            broker::measure(broker, meter);
         }
     })
 }

@@ -19,6 +19,7 @@ mod wire;
 
 pub use dial::Reach;
 pub(crate) use reach::Rules;
+pub(crate) use web_socket::accept as accept_web_socket;
 
 use crate::mqtt::config::{Target, Version};
 use crate::mqtt::message::{Arrived, Outcome, Publish, Qos};

@@ -7,9 +7,11 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 
@@ -37,6 +39,38 @@ pub(super) async fn open(address: &Address, plain: Socket) -> Result<Socket, Str
         )),
         Err(e) => Err(format!("{address} opens no WebSocket ({e})")),
     }
+}
+
+/// Takes an upgrade as a broker does (section 6); says whether a page of a browser asks, as its `Origin`
+/// shows. `most` is the largest message in bytes; the error says why there was no upgrade.
+pub(crate) async fn accept(
+    stream: TcpStream,
+    most: usize,
+) -> Result<(impl AsyncRead + AsyncWrite + Send + Unpin, bool), String> {
+    let plain: Socket = Box::new(stream);
+    let mut is_page = false;
+    let look = |asked: &Request, mut answer: Response| {
+        is_page = asked.headers().contains_key("Origin");
+        let words = asked.headers().get_all("Sec-WebSocket-Protocol");
+        let mut words =
+            words.iter().filter_map(|all| all.to_str().ok()).flat_map(|all| all.split(','));
+        if !words.any(|word| word.trim() == "mqtt") {
+            let text = "this WebSocket speaks the protocol 'mqtt'".to_owned();
+            let mut refusal = ErrorResponse::new(Some(text));
+            *refusal.status_mut() = StatusCode::BAD_REQUEST;
+            return Err(refusal);
+        }
+        answer.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static("mqtt"));
+        Ok(answer)
+    };
+    let config = WebSocketConfig::default()
+        .read_buffer_size(BUFFER)
+        .write_buffer_size(0)
+        .max_message_size(Some(most))
+        .max_frame_size(Some(most));
+    let upgrade = tokio_tungstenite::accept_hdr_async_with_config(plain, look, Some(config));
+    let inner = upgrade.await.map_err(|e| format!("no WebSocket was opened ({e})"))?;
+    Ok((WebSocket { inner, rest: Bytes::new() }, is_page))
 }
 
 struct WebSocket {

@@ -139,11 +139,6 @@ impl Core {
         }
     }
 
-    /// Returns how much of everything there may be.
-    pub(super) fn limits(&self) -> &Limits {
-        &self.limits
-    }
-
     /// Returns what has happened.
     pub(super) fn counts(&self) -> Counts {
         self.counts
