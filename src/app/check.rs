@@ -31,7 +31,11 @@ pub(super) fn run(options: &Options, find: bool) -> Result<ExitCode, Error> {
     // What is wrong stands at its default from here on, so that the rest is tried all the same.
     let config = found.config();
     for name in &config.unused {
-        report.note(name, "is set, but this version does not use it yet");
+        let text = match *name {
+            config::NEEDLESS => "is set, but needs no value: page and server are one process",
+            _ => "is set, but this version does not use it yet",
+        };
+        report.note(name, text);
     }
     if let Some(place) = &config.without_token {
         report.bad(

@@ -33,13 +33,14 @@ const ENV: &[Env] = &[
     Env::new("NODE_ENV", "general.environment", Form::OneOf(ENVIRONMENTS)),
 ];
 
+/// A variable of [`LATER`] that nothing will ever use: where the monitor asks the server, which are one.
+pub(super) const NEEDLESS: &str = "WEB_API_URL";
+
 /// Variables of the documents whose services this version does not have yet. They are checked, so
 /// that a mistake is found now, and `hearth check` says that nothing uses them.
 const LATER: &[Env] = &[
     Env::new("AURORA_PORT", "later.aurora_port", Form::Number(0, 65535)),
     Env::new("WEB_API_URL", "later.web_api_url", Form::Text),
-    Env::new("WEB_HOST", "later.web_host", Form::Text),
-    Env::new("WEB_PORT", "later.web_port", Form::Number(0, 65535)),
     Env::new("RELOAD", "later.reload", Form::Flag),
     Env::new("DEBUG_MODE", "later.debug_mode", Form::Flag),
     Env::new("KIMI_API_KEY", "later.kimi_api_key", Form::Secret),

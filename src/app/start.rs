@@ -4,6 +4,7 @@ use crate::app::cli::Options;
 use crate::app::config::{self, Config};
 use crate::app::place::Place;
 use crate::app::{demo_house, logs, say, welcome};
+use crate::devices::{self, Devices};
 use crate::error::Error;
 use crate::events::Events;
 use crate::home::{self, Home};
@@ -119,9 +120,11 @@ fn parts(
     let mut router = Router::new();
     let mut api = web::API.to_vec();
 
+    let mut house = None;
     if config.runs("home") {
         let home = start_home(config, events, tasks, policy, store, mdns)?;
         home::offer(&home, &toolbox);
+        house = Some(home.clone());
         pages.push(home::page(&home));
         gather.push(home::gather(&home));
         router = router.merge(home::routes(&home));
@@ -132,6 +135,10 @@ fn parts(
         let base = mqtt::Base { data_dir, events, tasks, policy, store, reach };
         let mqtt = Mqtt::start(&config.mqtt, base)?;
         mqtt::offer(&mqtt, &toolbox);
+        if let Some(home) = &house {
+            let joined = Devices::start(home, &mqtt, tasks);
+            devices::offer(&joined, &toolbox);
+        }
         pages.push(mqtt::page(&mqtt));
         gather.push(mqtt::gather(&mqtt));
         router = router.merge(mqtt::routes(&mqtt, &toolbox));
@@ -193,6 +200,14 @@ async fn listen(
     let server = serve::Server::new(http, limits, policy.has_tokens(), tasks, counters)?;
     let guarded = parts.guard.protect(parts.router.clone());
     let bound = server.listen("http", &http.host, http.port, guarded).await?;
+    if let Some(port) = config.mqtt.web_port.filter(|_| config.runs("mqtt")) {
+        let own = &config.mqtt.web_host;
+        let host = if own.is_empty() { &http.host } else { own };
+        let front = parts.guard.protect(web::front(parts.router.clone(), "mqtt", tasks));
+        for address in server.listen("mqtt page", host, port, front).await? {
+            log::info!("the page of MQTT is at http://{address}");
+        }
+    }
     let place = Place::new(&bound);
     let commands = parts.router.merge(place.routes());
     control::start(&config.data_dir, commands, policy, tasks, counters)?;

@@ -32,6 +32,7 @@ mod select;
 mod settings;
 mod template;
 mod text;
+pub(crate) mod things;
 mod tools;
 mod view;
 mod watch;

@@ -86,7 +86,7 @@ fn write_review(home: &Home, call: &Call, args: &Map<String, Value>) -> Result<S
     Ok(format!(
         "Look over the house '{}' and tell me in a few lines: what is on or open that I may have \
          forgotten, what is wrong (unavailable devices, low batteries), and what you suggest. Change \
-         nothing before I agree. {} {NOTE}:\n\n{now}",
+         nothing before I agree. {} What follows is {NOTE}:\n\n{now}",
         house.name,
         standing(house)
     ))
@@ -118,7 +118,7 @@ fn write_room(home: &Home, call: &Call, args: &Map<String, Value>) -> Result<Str
     };
     Ok(format!(
         "This is about the room '{}' in the house '{}'. {wish} Use home_call with the ids \
-         below{left_out}. {} {NOTE}:\n\n{rows}",
+         below{left_out}. {} What follows is {NOTE}:\n\n{rows}",
         clean(name, 60),
         house.name,
         standing(house)

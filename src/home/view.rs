@@ -55,7 +55,7 @@ fn value(house: &House, cache: &Cache, id: &str, entity: &Entity, field: &str) -
     let area = || entity.area.as_ref().and_then(|area| registry.areas.get(area));
     match field {
         "name" => Some(clean(entity.name.as_deref()?, 100).into()),
-        "state" if is_password(entity) => Some("(hidden)".into()),
+        "state" if is_password(entity) => Some(HIDDEN.into()),
         "state" => Some(clean(&entity.state, 255).into()),
         "unit" => {
             let unit = entity.attribute("unit_of_measurement")?;
@@ -78,7 +78,10 @@ fn value(house: &House, cache: &Cache, id: &str, entity: &Entity, field: &str) -
         "exposed" => Some(entity.exposed.into()),
         "attributes" => Some(attributes(entity, None)),
         key if KEYS.contains(&key) => None,
-        attribute => Some(text::clean_value(entity.attribute(attribute)?)),
+        // One that says nothing is left out like one that is not there.
+        attribute => {
+            Some(text::clean_value(entity.attribute(attribute).filter(|value| !value.is_null())?))
+        }
     }
 }
 
@@ -102,6 +105,9 @@ pub(crate) fn whole(
     }
     row
 }
+
+/// What is shown in place of a password.
+pub(crate) const HIDDEN: &str = "(hidden)";
 
 /// Whether the state is a password: a text entity in that mode.
 pub(crate) fn is_password(entity: &Entity) -> bool {

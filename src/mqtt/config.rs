@@ -14,6 +14,8 @@ pub const ENV: &[Env] = &[
     Env::new("MAX_CONNECTIONS", "mqtt.max_sessions", Form::Number(1, 100)),
     Env::new("CONNECTION_TIMEOUT", "mqtt.connect_seconds", Form::Number(1, 600)),
     Env::new("MQTT_TIMEOUT", "mqtt.timeout_seconds", Form::Number(1, 3600)),
+    Env::new("WEB_HOST", "mqtt.web_host", Form::Text),
+    Env::new("WEB_PORT", "mqtt.web_port", Form::Number(0, 65_535)),
 ];
 
 /// The numbers that make sense.
@@ -93,6 +95,10 @@ pub struct Config {
     pub allow_control: bool,
     /// Each token may publish so often in a minute.
     pub publishes_per_minute: u64,
+    /// Listen at one more port, whose root is the page of MQTT; 0 picks a free one.
+    pub web_port: Option<u16>,
+    /// Where: as `http.host`, which it is without one.
+    pub web_host: String,
     /// A broker of Hearth's own.
     pub embedded: Embedded,
 }
@@ -154,6 +160,8 @@ impl Default for Config {
             allow_retained: false,
             allow_control: false,
             publishes_per_minute: 60,
+            web_port: None,
+            web_host: String::new(),
             embedded: Embedded::default(),
         }
     }

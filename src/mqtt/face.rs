@@ -47,16 +47,19 @@ fn sentence(mqtt: &Mqtt, caller: &Caller) -> String {
     }
 }
 
-/// Returns what `/metrics` shows of the home's broker and of what tools opened.
+/// Returns what `/metrics` shows of the home's broker.
 pub fn gather(mqtt: &Mqtt) -> web::Gather {
     let mqtt = mqtt.clone();
     Arc::new(move |meter| {
-        for session in mqtt.all_sessions() {
-            measure(&session, meter);
+        // Others have names made up at random, which no chart could follow.
+        if let Some(home) = &mqtt.shared.home {
+            measure(home, meter);
         }
         if let Some(broker) = mqtt.broker() {
             broker::measure(broker, meter);
         }
+        let open = u32::try_from(mqtt.shared.sessions.count()).map_or(f64::MAX, f64::from);
+        meter.gauge("hearth_mqtt_sessions", "Sessions that tools opened", &[], open);
     })
 }
 

@@ -5,6 +5,7 @@
 
 mod address;
 mod aside;
+mod belongs;
 mod broker;
 mod config;
 mod decode;
@@ -24,6 +25,7 @@ mod prune;
 mod publish;
 mod rate;
 mod record;
+mod resources;
 mod retained;
 mod routes;
 mod scan;
@@ -32,10 +34,13 @@ mod series;
 mod session;
 mod sessions;
 mod show;
+mod silence;
 mod tools;
+mod watcher;
 
 pub use broker::{Broker, Embedded, Heard, Local, User};
 pub use config::{Config, ENV, Profile, RANGES};
+pub(crate) use discovery::{Ability, Device, Message, now, words};
 pub use face::{gather, page};
 pub use link::Reach;
 pub use routes::{API, routes};
@@ -177,13 +182,11 @@ impl Mqtt {
 
     /// Returns the sessions that the caller may use, the home's first.
     pub(crate) fn sessions_of(&self, caller: &Caller) -> Vec<Arc<Session>> {
-        let opened = self.shared.sessions.list(caller).into_iter().map(|entry| entry.session);
-        self.session(caller, None).into_iter().chain(opened).collect()
-    }
-
-    /// Returns every session, the home's first; for what nobody in particular asks.
-    fn all_sessions(&self) -> Vec<Arc<Session>> {
-        self.shared.home.iter().cloned().chain(self.shared.sessions.all()).collect()
+        if may_see(caller).is_err() {
+            return Vec::new();
+        }
+        let others = self.shared.sessions.list(caller).into_iter().map(|entry| entry.session);
+        self.shared.home.iter().cloned().chain(others).collect()
     }
 
     fn config(&self) -> &Config {
@@ -246,4 +249,5 @@ fn watch(session: &Arc<Session>, tasks: &Tasks) {
 /// Hands in the tools.
 pub fn offer(mqtt: &Mqtt, toolbox: &Toolbox) {
     toolbox.add_tools(tools::tools(mqtt));
+    toolbox.add_resources(resources::resources(mqtt));
 }

@@ -6,17 +6,19 @@
 //! says who calls. Knows no service and never decides what a caller may do.
 
 mod assets;
+mod front;
 mod health;
 mod live;
 mod login;
 mod meter;
 mod metrics;
 mod page;
-mod process;
+pub mod process;
 mod state;
 mod tokens;
 
 pub use assets::bundled_pages;
+pub use front::front;
 pub use live::until_barred;
 pub use meter::{Gather, Meter};
 

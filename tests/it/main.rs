@@ -13,6 +13,7 @@ mod app;
 mod assistant;
 mod demo;
 mod dependencies;
+mod docs;
 mod harness;
 mod home;
 mod http;

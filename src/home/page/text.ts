@@ -39,7 +39,7 @@ export const t = {
     ask: (what: string) => `Undo: ${what}`,
     more: "Show older ones",
     by: (who: string) => `by ${who}`,
-    said: { created: "Created", changed: "Changed", deleted: "Deleted", called: "Used" } as Record<string, string>,
+    said: { created: "Created", changed: "Changed", deleted: "Deleted", called: "Used", renamed: "Renamed" } as Record<string, string>,
   },
   detail: {
     changed: "Changed",

@@ -103,7 +103,10 @@ impl Filter {
     /// Whether an entity is like that.
     pub(crate) fn fits(&self, id: &str, entity: &Entity) -> bool {
         self.fits_place(id, entity)
-            && self.state.as_ref().is_none_or(|test| test.fits(&entity.state))
+            && self.state.as_ref().is_none_or(|test| {
+                // Nobody guesses a password by asking for it.
+                test.fits(&entity.state) && !is_password(entity)
+            })
             && self.changed_after.is_none_or(|after| entity.changed >= after)
     }
 

@@ -78,7 +78,7 @@ pub(super) fn tools(home: &Home) -> Vec<Tool> {
     let template = Words {
         name: "home_template",
         title: "Render a template",
-        about: "Render a Jinja template in Home Assistant.",
+        about: "Render a Jinja template in Home Assistant, or test a condition.",
     };
     let patience = Duration::from_secs(home.config().timeout_seconds + 5);
     let longest = Duration::from_secs(wait::LONGEST_WATCH + 5);

@@ -85,6 +85,10 @@ async fn run(home: Home, call: Call, args: RefsArgs) -> Result<Value, Error> {
             answer[key] = list.into();
         }
     };
+    // Who asks by a name may mean the light and get the device.
+    if thing.kind == refs::Kind::Device {
+        add("entities", house.cache().registry.of_device(&thing.id));
+    }
     // Through a device, an area, a label or a blueprint.
     add("related", found.related);
     add("not_read", found.unread);

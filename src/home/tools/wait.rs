@@ -73,13 +73,14 @@ pub(super) async fn watch(home: Home, call: Call, args: WatchArgs) -> Result<Val
     Ok(stamped(house, answer))
 }
 
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct TemplateArgs {
     template: String,
+    /// Instead: of an automation; does it hold now?
+    condition: Value,
     /// At most 10, else 3
     seconds: Option<u64>,
-    #[serde(default)]
     house: String,
 }
 
@@ -94,6 +95,13 @@ pub(super) struct Rendered {
 pub(super) async fn template(home: Home, call: Call, args: TemplateArgs) -> Result<Value, Error> {
     needs_open_scope(&home, &call, "a template can read every entity")?;
     let house = home.house(Some(&args.house))?;
+    match (args.template.is_empty(), args.condition.is_null()) {
+        (false, true) => {}
+        (true, false) => {
+            return Ok(json!({ "result": render::test(house, &args.condition).await? }));
+        }
+        _ => return Err(Error::invalid("give either a template or a condition")),
+    }
     let seconds = args.seconds.unwrap_or(3).clamp(1, LONGEST_RENDER);
     let rendered = render::render(house, &args.template, seconds).await?;
     let mut answer = json!({ "result": rendered.result });

@@ -5,9 +5,9 @@
 
 use crate::mqtt::broker::core::{Outbox, Seat, refuse};
 use crate::mqtt::broker::edge::Edge;
+use crate::mqtt::broker::web_socket;
 use crate::mqtt::broker::wire::{self, Connect, code};
 use crate::mqtt::config::Version;
-use crate::mqtt::link::accept_web_socket;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -45,7 +45,7 @@ pub(super) async fn serve(edge: &Edge, mut stream: TcpStream, from: SocketAddr) 
         let (mut reader, mut writer) = stream.split();
         return talk(edge, &mut reader, &mut writer, (from, is_near)).await;
     }
-    let upgrade = accept_web_socket(stream, edge.packet);
+    let upgrade = web_socket::accept(stream, edge.packet);
     match tokio::time::timeout(PATIENCE, upgrade).await {
         Ok(Ok((socket, is_page))) => {
             let (mut reader, mut writer) = tokio::io::split(socket);

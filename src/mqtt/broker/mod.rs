@@ -10,6 +10,7 @@ mod core;
 mod edge;
 mod local;
 mod measure;
+mod web_socket;
 mod wire;
 
 pub(crate) use config::OWN;

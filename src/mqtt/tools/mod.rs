@@ -3,14 +3,20 @@
 mod answer;
 mod broker;
 mod collect;
+mod device;
 mod devices;
 mod history;
+mod performance;
 mod publish;
 mod record;
+mod replay;
 mod retained;
+mod schema;
 mod sessions;
+mod silent;
 mod topics;
 mod tree;
+mod watch;
 
 use crate::mcp::Tool;
 use crate::mqtt::Mqtt;
@@ -19,13 +25,18 @@ use crate::mqtt::Mqtt;
 pub(super) fn tools(mqtt: &Mqtt) -> Vec<Tool> {
     let mut tools = topics::tools(mqtt);
     tools.extend(history::tools(mqtt));
-    tools.extend(collect::tools(mqtt));
+    for more in [collect::tools, schema::tools, device::tools, performance::tools] {
+        tools.extend(more(mqtt));
+    }
+    tools.extend(silent::tools(mqtt));
+    tools.extend(watch::tools(mqtt));
     tools.extend(sessions::tools(mqtt));
     tools.extend(publish::tools(mqtt));
     tools.extend(broker::tools(mqtt));
     tools.extend(devices::tools(mqtt));
     tools.extend(retained::tools(mqtt));
     tools.extend(record::tools(mqtt));
+    tools.extend(replay::tools(mqtt));
     tools
 }
 
