@@ -67,7 +67,7 @@ async fn talk(
 ) {
     let mut buffer = Vec::new();
     let first = tokio::time::timeout(PATIENCE, read_connect(reader, &mut buffer)).await;
-    let outbox = Arc::new(Outbox::default());
+    let outbox = edge.core().outbox();
     let mut version = Version::V5;
     let seat = match first {
         Ok(Some(Ok(connect))) => {

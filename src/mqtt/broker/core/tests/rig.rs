@@ -94,7 +94,7 @@ impl Rig {
             body.extend(text(payload));
         }
         let connect = wire::read_connect(0x10, &body).unwrap();
-        let outbox = Arc::new(Outbox::default());
+        let outbox = self.core.borrow().outbox();
         let now = *self.now.borrow();
         let seat = self.core.borrow_mut().connect(connect, who, &outbox, "auto-1", now);
         Client { rig: self, seat, outbox, version: wish.version }
