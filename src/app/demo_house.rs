@@ -23,6 +23,10 @@ pub(super) fn settle(found: Found, options: &Options) -> Result<Config, Error> {
     config.mqtt = mqtt::Config { read_only: false, ..mqtt::Config::default() };
     config.store.redis_url = Secret::default();
     config.http.mdns = false;
+    // Beside a real house the demo keeps nothing of its own in that house's folder.
+    if config.general.data_dir.is_empty() {
+        config.data_dir.push("demo");
+    }
     if options.host.is_none() {
         config.http.host = "127.0.0.1".into();
     }

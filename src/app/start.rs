@@ -32,11 +32,12 @@ pub(super) fn run(options: &Options, demo: bool) -> Result<ExitCode, Error> {
     if let Some(place) = config.without_token.as_ref().filter(|_| !demo) {
         log::warn!("{place} is set, but no token: set HASS_TOKEN (home.token) too");
     }
+    let local = welcome::stdio_args(&config, options);
     let runtime = runtime()?;
     runtime.block_on(async {
         let events = Events::new();
         let tasks = Tasks::new(events.clone());
-        let done = run_until_signal(config, demo, ring, &events, &tasks).await;
+        let done = run_until_signal(config, demo, Shown { ring, local }, &events, &tasks).await;
         tasks.stop().await;
         done
     })?;
@@ -48,7 +49,7 @@ pub(super) fn run(options: &Options, demo: bool) -> Result<ExitCode, Error> {
 async fn run_until_signal(
     mut config: Config,
     demo: bool,
-    ring: logs::Ring,
+    shown: Shown,
     events: &Events,
     tasks: &Tasks,
 ) -> Result<(), Error> {
@@ -65,13 +66,14 @@ async fn run_until_signal(
     let brokers = mqtt::Reach::new(&mdns, config.http.ca_file.as_deref());
     let ground =
         Ground { events, tasks, store: &store, policy: &policy, mdns: &mdns, brokers: &brokers };
-    let parts = parts(&config, demo, ring, &ground)?;
+    let parts = parts(&config, demo, shown, &ground)?;
     let bound = listen(&config, parts, &policy, tasks, &mdns).await?;
     brokers.listens_on(&bound.iter().map(SocketAddr::port).collect::<Vec<_>>());
     let url = url_of(&bound);
     say(&format!("listening on {url}"));
     if demo {
-        eprintln!("{}", welcome::demo(&url, config.policy.auth_token.reveal(), &broker));
+        let token = config.policy.auth_token.reveal();
+        eprintln!("{}", welcome::demo(&url, token, &broker, &config.data_dir));
     } else if let Some(token) = first_token {
         eprintln!("{}", welcome::first_token(&url, &token));
     }
@@ -104,13 +106,15 @@ struct Ground<'a> {
     brokers: &'a mqtt::Reach,
 }
 
-/// Starts the services and puts together what they hand in.
-fn parts(
-    config: &Config,
-    demo: bool,
+/// What the page shows of the program itself.
+struct Shown {
     ring: logs::Ring,
-    ground: &Ground<'_>,
-) -> Result<Parts, Error> {
+    /// What `hearth mcp` is called with here.
+    local: Vec<String>,
+}
+
+/// Starts the services and puts together what they hand in.
+fn parts(config: &Config, demo: bool, shown: Shown, ground: &Ground<'_>) -> Result<Parts, Error> {
     let Ground { events, tasks, store, policy, mdns, .. } = *ground;
     let counters = Counters::default();
     let guard = Guard::new(&config.http, policy, &counters)?;
@@ -162,9 +166,10 @@ fn parts(
         policy: policy.clone(),
         tasks: tasks.clone(),
         events: events.clone(),
+        local: shown.local,
         demo,
         pages,
-        log: Arc::new(move || ring.lines()),
+        log: Arc::new(move || shown.ring.lines()),
         guard: guard.clone(),
         counters: counters.clone(),
         gather,

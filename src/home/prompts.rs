@@ -62,9 +62,7 @@ fn values(home: &Home) -> Values {
                     let cache = house.cache();
                     let sight = home.sight(caller);
                     let areas = cache.registry.areas.values();
-                    let seen = areas.filter(|area| {
-                        sight.iter(&cache).any(|(_, entity)| entity.area.as_ref() == Some(&area.id))
-                    });
+                    let seen = areas.filter(|area| sight.sees_area(&cache, &area.id));
                     found.extend(seen.map(|area| clean(&area.name, 60)));
                 }
                 _ => {}
@@ -95,8 +93,8 @@ fn write_review(home: &Home, call: &Call, args: &Map<String, Value>) -> Result<S
 fn write_room(home: &Home, call: &Call, args: &Map<String, Value>) -> Result<String, Error> {
     let house = home.house(Some(text(args, "house")))?;
     let cache = house.known()?;
-    let area = crate::home::select::area(&cache, text(args, "area"))?;
     let sight = home.sight(&call.caller);
+    let area = crate::home::select::area(&cache, sight, text(args, "area"))?;
     let fields = ["name", "state", "unit"];
     let rows: Vec<Value> = sight
         .iter(&cache)

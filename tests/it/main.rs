@@ -14,6 +14,7 @@ mod assistant;
 mod demo;
 mod dependencies;
 mod docs;
+mod first_day;
 mod harness;
 mod home;
 mod http;

@@ -7,6 +7,7 @@
 
 mod delta;
 mod entity;
+mod fields;
 mod pool;
 mod registry;
 mod services;
@@ -15,6 +16,7 @@ mod services;
 mod tests;
 
 pub(crate) use entity::Entity;
+pub(crate) use fields::{Field, Form};
 pub(crate) use registry::{Area, Entry, Registry, Shelf};
 pub(crate) use services::{Aim, Services};
 

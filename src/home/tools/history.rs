@@ -120,7 +120,7 @@ fn chosen(
         return Ok((!ids.is_empty()).then_some(ids));
     }
     let wanted = Wanted { domain, area, floor, label, ..Wanted::default() };
-    let filter = Filter::read(&cache, wanted, now())?;
+    let filter = Filter::read(&cache, sight, wanted, now())?;
     filter.strangers(&cache, sight)?;
     let fits = sight.iter(&cache).filter(|(id, entity)| filter.fits(id, entity));
     let ids: Vec<String> = fits.map(|(id, _)| id.to_string()).collect();

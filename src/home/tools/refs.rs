@@ -28,7 +28,7 @@ pub(super) fn tools(home: &Home) -> Vec<Tool> {
                 area, floor or label, and at which path. Not seen: YAML of other integrations.",
     };
     let patience = Duration::from_secs(home.config().timeout_seconds + 30);
-    vec![tool::<_, Used, _, _>(home, words, Level::Read, run).within(patience)]
+    vec![tool::<_, Used, _, _>(home, words, Level::Read, run).within(patience).for_whole_house()]
 }
 
 #[derive(Deserialize, JsonSchema)]

@@ -27,7 +27,12 @@ pub(super) fn tools(home: &Home) -> Vec<Tool> {
         about: "Give an entity a new id or name (a device or area: a name) and rewrite what refers to \
                 it, all or nothing. dry_run shows each place, and YAML that stays.",
     };
-    vec![tool::<_, Renamed, _, _>(home, words, Level::Admin, run).destructive().within(PATIENCE)]
+    vec![
+        tool::<_, Renamed, _, _>(home, words, Level::Admin, run)
+            .destructive()
+            .within(PATIENCE)
+            .for_whole_house(),
+    ]
 }
 
 #[derive(Default, Deserialize, JsonSchema)]

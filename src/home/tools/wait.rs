@@ -52,8 +52,9 @@ pub(super) async fn watch(home: Home, call: Call, args: WatchArgs) -> Result<Val
             let wanted = [set(&args.domain), set(&args.area), set(&args.label), set(&args.state)];
             let [domain, area, label, state] = wanted.each_ref().map(Option::as_deref);
             let wanted = Wanted { domain, area, label, state, ..Wanted::default() };
-            let filter = Filter::read(&cache, wanted, now())?;
-            let hints = filter.strangers(&cache, home.sight(&call.caller))?;
+            let sight = home.sight(&call.caller);
+            let filter = Filter::read(&cache, sight, wanted, now())?;
+            let hints = filter.strangers(&cache, sight)?;
             (filter, hints)
         };
         let (entities, attributes) = (args.entity_ids, args.attributes);
