@@ -1,7 +1,7 @@
 //! What the program shows of MQTT beside its tools: its page, its numbers, and places in its streams.
 
-use crate::mqtt::Mqtt;
 use crate::mqtt::session::{Session, State};
+use crate::mqtt::{Mqtt, broker};
 use crate::policy::{Caller, Level};
 use crate::web;
 use std::sync::Arc;
@@ -55,6 +55,9 @@ pub fn gather(mqtt: &Mqtt) -> web::Gather {
         // Others have names made up at random, which no chart could follow.
         if let Some(home) = &mqtt.shared.home {
             measure(home, meter);
+        }
+        if let Some(broker) = mqtt.broker() {
+            broker::measure(broker, meter);
         }
         let open = u32::try_from(mqtt.shared.sessions.count()).map_or(f64::MAX, f64::from);
         meter.gauge("hearth_mqtt_sessions", "Sessions that tools opened", &[], open);

@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::mqtt::broker::access::Who;
+use crate::mqtt::broker::config::OWN;
 use crate::mqtt::broker::core::{Outbox, Seat};
 use crate::mqtt::broker::edge::Edge;
 use crate::mqtt::broker::wire::{self, Connect, Disconnect, Handling, Packet, Subscribe, Wanted};
@@ -59,9 +60,9 @@ impl Local {
             wants_response: false,
             has_method: false,
         };
-        let outbox = Arc::new(Outbox::default());
+        let outbox = edge.core().outbox();
         let seat =
-            edge.core().connect(connect, Who::anybody(""), &outbox, client_id, Instant::now());
+            edge.core().connect(connect, Who::anybody(OWN), &outbox, client_id, Instant::now());
         let full =
             || Error::limit(format!("the MQTT broker has no room for the client {client_id}"));
         let seat = seat.ok_or_else(full)?;

@@ -1,19 +1,23 @@
 //! An MQTT broker of Hearth's own: for the demo, for tests, and for a house that has none.
 //!
-//! `wire` is the protocol as bytes, `core` the broker without sockets, `edge` the sockets. Both versions,
-//! 3.1.1 and 5, on TCP. Everything is in memory and has a bound; a slow client never holds up another.
+//! `wire` is the protocol as bytes, `core` the broker without sockets, `edge` the port and `connection`
+//! what comes through it. Both versions, 3.1.1 and 5, over TCP and WebSocket. Everything is in memory and has a bound; a slow client never holds up another.
 
 mod access;
 mod config;
+mod connection;
 mod core;
 mod edge;
 mod local;
+mod measure;
+mod web_socket;
 mod wire;
 
 pub(crate) use config::OWN;
 pub use config::{Embedded, User};
 pub(crate) use core::{Counts, Sizes};
 pub use local::{Heard, Local};
+pub(crate) use measure::measure;
 
 use crate::config::{Fault, Secret};
 use crate::error::Error;

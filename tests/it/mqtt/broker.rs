@@ -1,6 +1,7 @@
 //! Tests of the embedded broker over sockets, with Debian's clients, paho, and bytes no client sends.
 
 mod garbage;
+mod pages;
 mod peers;
 mod raw;
 mod slow;

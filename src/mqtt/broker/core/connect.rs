@@ -4,6 +4,7 @@ use crate::mqtt::broker::access::Who;
 use crate::mqtt::broker::core::Core;
 use crate::mqtt::broker::core::message::Message;
 use crate::mqtt::broker::core::outbox::Outbox;
+use crate::mqtt::broker::core::publish::may_publish;
 use crate::mqtt::broker::core::session::{Link, Session};
 use crate::mqtt::broker::wire::{self, Connect, Disconnect, Fault, Welcome, code};
 use crate::mqtt::config::Version;
@@ -95,7 +96,7 @@ impl Core {
         if known.is_some_and(|session| session.who.name != who.name) {
             return Err(Fault::new(code::NOT_ALLOWED, "the client id is another user's"));
         }
-        if connect.will.as_ref().is_some_and(|will| !who.may_write(&will.topic)) {
+        if connect.will.as_ref().is_some_and(|will| !may_publish(who, &will.topic)) {
             return Err(Fault::new(code::NOT_ALLOWED, "the will's topic may not be written"));
         }
         let clients = self.sessions.values().filter(|session| session.link.is_some()).count();

@@ -25,6 +25,7 @@ use retained::Retained;
 use session::Session;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 use trie::Trie;
 
@@ -42,7 +43,7 @@ pub(super) struct Limits {
     pub(super) queued: usize,
     /// Their bytes.
     pub(super) queued_bytes: usize,
-    /// Bytes that wait for all clients together.
+    /// Bytes that wait for all clients together, those on their way to a socket included.
     pub(super) all_queued_bytes: usize,
     /// Bytes of one packet.
     pub(super) packet: usize,
@@ -58,6 +59,15 @@ pub(super) struct Room {
     client_bytes: usize,
     all_bytes: usize,
     queued: usize,
+    /// Bytes in all outboxes.
+    outgoing: Arc<AtomicUsize>,
+}
+
+impl Room {
+    /// Whether so many bytes more may wait, of all clients together.
+    fn has(&self, bytes: usize) -> bool {
+        self.queued + self.outgoing.load(Ordering::Relaxed) + bytes <= self.all_bytes
+    }
 }
 
 /// What has happened since the start.
@@ -125,6 +135,7 @@ impl Core {
                 client_bytes: limits.queued_bytes,
                 all_bytes: limits.all_queued_bytes,
                 queued: 0,
+                outgoing: Arc::default(),
             },
             retained: Retained::new(limits.retained, limits.retained_bytes),
             limits,
@@ -139,9 +150,9 @@ impl Core {
         }
     }
 
-    /// Returns how much of everything there may be.
-    pub(super) fn limits(&self) -> &Limits {
-        &self.limits
+    /// Makes an outbox for a client that is about to connect.
+    pub(super) fn outbox(&self) -> Arc<Outbox> {
+        Arc::new(Outbox::new(self.room.outgoing.clone()))
     }
 
     /// Returns what has happened.
@@ -159,7 +170,7 @@ impl Core {
             retained: self.retained.len(),
             retained_bytes: self.retained.bytes(),
             waiting: all().map(|session| session.waiting().0).sum(),
-            waiting_bytes: self.room.queued,
+            waiting_bytes: self.room.queued + self.room.outgoing.load(Ordering::Relaxed),
         }
     }
 

@@ -3,7 +3,8 @@
 //! The core never waits for it. How much may lie here is the core's business: it looks at
 //! [`Outbox::len`] before it adds a message.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 /// From so many bytes on, nothing is added that can wait.
@@ -16,6 +17,8 @@ pub(in crate::mqtt::broker) struct Outbox {
     state: Mutex<Pending>,
     changed: Notify,
     drained: Notify,
+    /// Bytes in this outbox and all others of its broker.
+    all: Arc<AtomicUsize>,
 }
 
 #[derive(Default)]
@@ -33,6 +36,11 @@ pub(in crate::mqtt::broker) struct Taken {
 }
 
 impl Outbox {
+    /// Makes one whose bytes are counted in `all`.
+    pub(super) fn new(all: Arc<AtomicUsize>) -> Outbox {
+        Outbox { state: Mutex::default(), changed: Notify::new(), drained: Notify::new(), all }
+    }
+
     fn state(&self) -> MutexGuard<'_, Pending> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -46,7 +54,9 @@ impl Outbox {
     pub(in crate::mqtt::broker) fn write(&self, add: impl FnOnce(&mut Vec<u8>)) {
         let mut state = self.state();
         if !state.is_ended {
+            let before = state.bytes.len();
             add(&mut state.bytes);
+            self.all.fetch_add(state.bytes.len() - before, Ordering::Relaxed);
             drop(state);
             self.changed.notify_one();
         }
@@ -82,6 +92,7 @@ impl Outbox {
         }
         let mut state = self.state();
         std::mem::swap(buffer, &mut state.bytes);
+        self.all.fetch_sub(buffer.len(), Ordering::Relaxed);
         let taken = Taken { is_ended: state.is_ended, has_more: state.has_more };
         drop(state);
         self.drained.notify_one();
@@ -106,5 +117,11 @@ impl Outbox {
         while self.len() >= FULL && !self.is_ended() {
             self.drained.notified().await;
         }
+    }
+}
+
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.len(), Ordering::Relaxed);
     }
 }

@@ -1,5 +1,6 @@
 //! Messages: in from one client, out to all that subscribed.
 
+use crate::mqtt::broker::access::Who;
 use crate::mqtt::broker::core::Core;
 use crate::mqtt::broker::core::connect::{ALIAS_MAXIMUM, RECEIVE_MAXIMUM};
 use crate::mqtt::broker::core::message::{Letter, Message};
@@ -16,6 +17,11 @@ pub(super) struct Routed {
     was_heard: bool,
     /// False when it was to be retained and there was no room.
     was_kept: bool,
+}
+
+/// Whether somebody may publish on a topic: below `$SYS/broker/` only the broker speaks.
+pub(super) fn may_publish(who: &Who, topic: &str) -> bool {
+    who.may_write(topic) && !topic.starts_with("$SYS/broker/")
 }
 
 impl Core {
@@ -42,7 +48,7 @@ impl Core {
                 return Err(Fault::new(code::RECEIVE_MAXIMUM, why));
             }
         }
-        let may = session.who.may_write(&topic) && !topic.starts_with("$SYS/broker/");
+        let may = may_publish(&session.who, &topic);
         let (answer, why) = if !may {
             self.counts.refused += 1;
             (code::NOT_ALLOWED, "this topic may not be written")

@@ -131,7 +131,10 @@ impl Session {
                 // Without a connection there is nobody to send it to, which is no loss (section 4.3.1).
                 None => {}
                 Some(0) => self.send(&letter, 0, false, counts, now),
-                Some(lying) if lying + letter.message.weight() <= room.client_bytes => {
+                Some(lying)
+                    if lying + letter.message.weight() <= room.client_bytes
+                        && room.has(letter.message.weight()) =>
+                {
                     self.send(&letter, 0, false, counts, now);
                 }
                 Some(_) => counts.dropped_slow += 1,
@@ -145,7 +148,7 @@ impl Session {
         let weight = letter.weight();
         let is_full = self.queue.len() >= room.client_messages
             || self.queued_bytes + weight > room.client_bytes
-            || room.queued + weight > room.all_bytes;
+            || !room.has(weight);
         if is_full {
             counts.dropped_full += 1;
             return Taken::Overflow;

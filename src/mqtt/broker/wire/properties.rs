@@ -32,8 +32,8 @@ pub(super) mod id {
 pub(super) enum Value<'a> {
     Number(u32),
     Text(&'a str),
-    Bytes(&'a [u8]),
-    Pair,
+    /// Bytes or a pair of texts: nobody looks into them.
+    Other,
 }
 
 /// One property, and its bytes with the identifier.
@@ -106,11 +106,14 @@ pub(super) fn read<'a>(
                 Value::Number(inner.four()?)
             }
             id::SUBSCRIPTION => Value::Number(inner.variable()?),
-            id::CORRELATION | id::AUTH_DATA => Value::Bytes(inner.bytes()?),
+            id::CORRELATION | id::AUTH_DATA => {
+                inner.bytes()?;
+                Value::Other
+            }
             id::USER => {
                 inner.text()?;
                 inner.text()?;
-                Value::Pair
+                Value::Other
             }
             _ => Value::Text(inner.text()?),
         };

@@ -47,6 +47,7 @@ fn a_slow_client_loses_qos_0_and_is_cut_off_at_qos_1() {
         ids.iter().for_each(|id| back.send(0x40, id));
     }
     assert_eq!(total, sent - 1, "only the one too many is lost");
+    (tx.read(), quick.read());
     assert_eq!(rig.core.borrow().sizes().waiting_bytes, 0);
 }
 
@@ -79,10 +80,28 @@ fn all_queues_together_have_an_end_too() {
     }
     assert!(rig.core.borrow().sizes().waiting_bytes <= 10_000);
     assert!(rig.core.borrow().counts().dropped_full >= 11);
+    tx.read();
     for id in ["a", "b"] {
-        rig.connect(id, Wish::default());
+        rig.connect(id, Wish::default()).read();
     }
     assert_eq!(rig.core.borrow().sizes().waiting_bytes, 0, "a session's end frees its room");
+}
+
+#[test]
+fn what_lies_before_slow_sockets_counts_with_what_waits() {
+    let rig = Rig::with(|limits| limits.all_queued_bytes = 20_000);
+    let tx = rig.client("tx");
+    let slow = [rig.client("a"), rig.client("b")];
+    slow.iter().for_each(|client| drop(client.subscribe("load", 0)));
+    for _ in 0..30 {
+        tx.publish("load", &"x".repeat(1000), 0, false);
+    }
+    assert!(rig.core.borrow().sizes().waiting_bytes <= 20_000);
+    let came: usize = slow.iter().map(|client| client.messages().len()).sum();
+    assert_eq!(came as u64 + rig.core.borrow().counts().dropped_slow, 60);
+    assert!(came > 10, "{came}");
+    drop(slow);
+    assert_eq!(rig.core.borrow().sizes().waiting_bytes, 0);
 }
 
 #[test]

@@ -50,20 +50,6 @@ pub(super) fn text(text: &str) -> Vec<u8> {
     [&(text.len() as u16).to_be_bytes()[..], text.as_bytes()].concat()
 }
 
-pub(super) fn packet(first: u8, body: &[u8]) -> Vec<u8> {
-    let mut out = vec![first];
-    let mut length = body.len();
-    loop {
-        let low = (length & 0x7f) as u8;
-        length >>= 7;
-        out.push(if length == 0 { low } else { low | 0x80 });
-        if length == 0 {
-            break;
-        }
-    }
-    [out, body.to_vec()].concat()
-}
-
 impl Rig {
     pub(super) fn new() -> Rig {
         Rig::with(|_| {})
@@ -108,7 +94,7 @@ impl Rig {
             body.extend(text(payload));
         }
         let connect = wire::read_connect(0x10, &body).unwrap();
-        let outbox = Arc::new(Outbox::default());
+        let outbox = self.core.borrow().outbox();
         let now = *self.now.borrow();
         let seat = self.core.borrow_mut().connect(connect, who, &outbox, "auto-1", now);
         Client { rig: self, seat, outbox, version: wish.version }
