@@ -41,7 +41,7 @@ pub(super) enum Command {
 pub(super) enum Token {
     New { name: String, grant: Grant },
     List,
-    Revoke { name: String },
+    Revoke { name: String, force: bool },
 }
 
 /// For which kind of client the JSON is printed.
@@ -130,8 +130,9 @@ fn read(
 }
 
 /// Options that only some commands take; [`help::SUBS`] says which.
-const OWN: &[&str] =
-    &["service", "area", "label", "level", "http", "stdio", "ssh", "demo", "exposed", "find"];
+const OWN: &[&str] = &[
+    "service", "area", "label", "level", "http", "stdio", "ssh", "demo", "exposed", "find", "force",
+];
 
 fn read_own(
     own: &'static str,
@@ -236,7 +237,7 @@ fn command(sub: &str, name: String, given: Given) -> Command {
             Command::Token(Token::New { name, grant })
         }
         "token list" => Command::Token(Token::List),
-        "token revoke" => Command::Token(Token::Revoke { name }),
+        "token revoke" => Command::Token(Token::Revoke { name, force: is("force") }),
         "audio list" => Command::AudioList,
         _ => Command::Serve { demo: false },
     }
@@ -279,7 +280,10 @@ mod tests {
         check("token -h", help("token"));
         check("help token new", help("token new"));
         check("token new tablet --help", help("token new"));
-        check("token revoke tablet", Command::Token(Token::Revoke { name: "tablet".into() }));
+        for (line, force) in [("token revoke tablet", false), ("token revoke tablet --force", true)]
+        {
+            check(line, Command::Token(Token::Revoke { name: "tablet".into(), force }));
+        }
         let entities = EntityScope { areas: vec!["kitchen".into()], ..EntityScope::default() };
         let grant = Grant { level: Level::Read, services: vec!["home".into()], entities };
         let made = Token::New { name: "tablet".into(), grant };

@@ -264,6 +264,20 @@ pub(super) fn find(options: &Options) -> Found {
     Found { config, problems }
 }
 
+/// Checks that a file that was named is there, for a command that needs nothing from it.
+///
+/// # Errors
+/// Invalid when it cannot be read.
+pub(super) fn check_file(options: &Options) -> Result<(), Error> {
+    let Some(path) = &options.config else { return Ok(()) };
+    let read = std::fs::File::open(path).and_then(|file| file.metadata());
+    match read {
+        Ok(file) if file.is_file() => Ok(()),
+        Ok(_) => Err(Error::invalid(format!("--config: {} is no file", path.display()))),
+        Err(e) => Err(Error::invalid(format!("--config: cannot read {}: {e}", path.display()))),
+    }
+}
+
 /// Returns every setting, commented, with its default and its environment variables.
 pub(super) fn reference() -> String {
     let rows = all_rows();

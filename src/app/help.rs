@@ -71,7 +71,12 @@ pub(super) const SUBS: &[Sub] = &[
         ],
     ),
     sub("token list", "", "List the tokens", &[]),
-    sub("token revoke", "NAME", "Revoke a token; its sessions end at once", &[]),
+    sub(
+        "token revoke",
+        "NAME",
+        "Revoke a token; its sessions end at once",
+        &[("force", "", "Also the last one that may change everything")],
+    ),
     sub("audio list", "", "List the sound inputs", &[]),
     sub("help", "[COMMAND]", "Print this, or what a command takes", &[]),
 ];

@@ -81,6 +81,12 @@ pub trait Resources: Send + Sync {
         None
     }
 
+    /// Returns the URI of a resource that is the sum of many things, when `event` changed what `caller`
+    /// sees in it. Such changes are gathered, so that a client is told once in a while.
+    fn gathered(&self, _caller: &Caller, _event: &Event) -> Option<String> {
+        None
+    }
+
     /// Whether `event` changed which resources there are.
     fn list_changed(&self, event: &Event) -> bool;
 }

@@ -28,6 +28,9 @@ const GATHER: Duration = Duration::from_millis(100);
 /// Resources whose changes are no events are looked up so often.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// Changes of what is the sum of many things are gathered so long.
+const GATHER_SUMS: Duration = Duration::from_secs(1);
+
 /// Where notices go.
 enum Sink<'a> {
     Session(&'a Peer<RoleServer>),
@@ -52,6 +55,22 @@ impl Uris<'_> {
         match self {
             Uris::Session(wanted) => wanted.uris(),
             Uris::Subscription(uris) => uris.clone(),
+        }
+    }
+}
+
+/// Sums that changed and that the client is not told of yet; never more than it asked about.
+#[derive(Default)]
+struct Sums {
+    uris: BTreeSet<String>,
+    due: Option<Instant>,
+}
+
+impl Sums {
+    fn add(&mut self, uris: Vec<String>) {
+        if !uris.is_empty() {
+            self.uris.extend(uris);
+            self.due.get_or_insert_with(|| Instant::now() + GATHER_SUMS);
         }
     }
 }
@@ -122,10 +141,14 @@ impl Watch {
         let stopping = self.mcp.tasks.stopping();
         let mut list_due: Option<Instant> = None;
         let mut look_due: Option<Instant> = None;
+        let mut sums = Sums::default();
         loop {
             let notices = tokio::select! {
                 next = reader.next() => match next {
-                    Next::Event(stamped) => self.hear(&stamped.event, &uris, &mut list_due).await,
+                    Next::Event(stamped) => {
+                        sums.add(self.sums(&stamped.event, &uris));
+                        self.hear(&stamped.event, &uris, &mut list_due).await
+                    }
                     Next::Lost(_) => {
                         list_due.get_or_insert_with(|| Instant::now() + GATHER);
                         uris.all().into_iter().map(Notice::Updated).collect()
@@ -151,6 +174,10 @@ impl Watch {
                 () = at(list_due) => {
                     list_due = None;
                     vec![Notice::Resources]
+                }
+                () = at(sums.due) => {
+                    sums.due = None;
+                    std::mem::take(&mut sums.uris).into_iter().map(Notice::Updated).collect()
                 }
                 changed = revoked.changed() => {
                     if changed.is_err() || !self.mcp.toolbox.policy().is_live(&self.caller) {
@@ -193,6 +220,13 @@ impl Watch {
             notices.push(Notice::Log(level, service.clone()));
         }
         notices
+    }
+
+    /// The sums that an event changed and this client asked about.
+    fn sums(&self, event: &Event, uris: &Uris<'_>) -> Vec<String> {
+        let shelves = lists::shelves(&self.mcp.toolbox, &self.caller, &self.profile);
+        let changed = shelves.into_iter().filter_map(|shelf| shelf.gathered(&self.caller, event));
+        changed.filter(|uri| uris.contain(uri)).collect()
     }
 
     /// A caller with a narrow view may have lost sight of what it asked about.

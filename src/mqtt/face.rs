@@ -23,7 +23,8 @@ impl Mqtt {
 pub fn page(mqtt: &Mqtt) -> web::Page {
     let own = mqtt.clone();
     let summary = move |caller: &Caller| sentence(&own, caller);
-    web::Page { name: "mqtt", title: "MQTT", events: &[], summary: Some(Arc::new(summary)) }
+    let summary: web::Summary = Arc::new(summary);
+    web::Page { name: "mqtt", title: "MQTT", events: &[], summary: Some(summary), check: None }
 }
 
 /// The home's broker in one sentence.

@@ -5,6 +5,7 @@
 
 mod address;
 mod aside;
+mod belongs;
 mod broker;
 mod config;
 mod decode;
@@ -33,10 +34,13 @@ mod series;
 mod session;
 mod sessions;
 mod show;
+mod silence;
 mod tools;
+mod watcher;
 
 pub use broker::{Broker, Embedded, Heard, Local, User};
 pub use config::{Config, ENV, Profile, RANGES};
+pub(crate) use discovery::{Ability, Device, Message, now, words};
 pub use face::{gather, page};
 pub use link::Reach;
 pub use routes::{API, routes};

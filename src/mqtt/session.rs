@@ -6,7 +6,7 @@
 use crate::error::Error;
 use crate::mqtt::config::{Config, Target};
 use crate::mqtt::filter::Filter;
-use crate::mqtt::inbox::{Bounds, Inbox};
+use crate::mqtt::inbox::{Bounds, Clock, Inbox};
 use crate::mqtt::link::{Happening, Link, Listener, Options, Reach, Rules, Welcome};
 use crate::mqtt::message::{Outcome, Publish, Qos};
 use crate::mqtt::outages::{Outage, Outages};
@@ -14,7 +14,7 @@ use crate::mqtt::probe::own_probes;
 use crate::tasks::Tasks;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 
 /// Name of the session with the home's broker.
@@ -92,7 +92,7 @@ impl Session {
             probes: AtomicU64::new(0),
         });
         let options = session.options(config);
-        let link = Link::open(target, options, Ear(session.clone()), tasks);
+        let link = Link::open(target, options, Ear(session.clone(), Clock::default()), tasks);
         *lock(&session.link) = Some(link);
         session
     }
@@ -101,6 +101,7 @@ impl Session {
     pub(crate) fn options(&self, config: &Config) -> Options {
         Options {
             filters: self.filters.clone(),
+            kept_first: true,
             connect: Duration::from_secs(config.connect_seconds),
             keep_alive: Duration::from_secs(config.keep_alive),
             max_packet: config.max_packet_bytes,
@@ -225,7 +226,7 @@ impl Session {
 }
 
 /// Writes into the session what its link tells.
-struct Ear(Arc<Session>);
+struct Ear(Arc<Session>, Clock);
 
 impl Listener for Ear {
     fn happened(&mut self, happening: Happening<'_>) {
@@ -254,7 +255,14 @@ impl Listener for Ear {
                 self.0.probes.fetch_add(1, Ordering::Relaxed);
             }
             Happening::Arrived(arrived) => {
-                let number = self.0.inbox().push(&arrived);
+                let was = self.1.look(arrived.at, Instant::now);
+                let number = {
+                    let mut inbox = self.0.inbox();
+                    if let Some(was) = was {
+                        inbox.clock_set(was, arrived.at);
+                    }
+                    inbox.push(&arrived)
+                };
                 self.0.newest.send_replace(number);
             }
             Happening::NoText => drop(self.0.unreadable.fetch_add(1, Ordering::Relaxed)),

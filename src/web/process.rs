@@ -5,6 +5,24 @@ use crate::web::Meter;
 /// The kernel counts processor time for programs in hundredths of a second on every platform.
 const TICKS: f64 = 100.0;
 
+/// What this process uses; `None` where there is no `/proc`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Used {
+    /// Bytes of memory.
+    pub resident: Option<f64>,
+    /// Seconds of processor time since it began.
+    pub processor: Option<f64>,
+}
+
+/// Returns what this process uses now.
+pub fn now() -> Used {
+    let read = |file: &str| std::fs::read_to_string(file).unwrap_or_default();
+    Used {
+        resident: resident(&read("/proc/self/status")),
+        processor: processor(&read("/proc/self/stat")),
+    }
+}
+
 /// Writes down what `/proc/self` tells; without `/proc` nothing.
 pub(super) fn gather(meter: &mut Meter) {
     let read = |file: &str| std::fs::read_to_string(file).unwrap_or_default();

@@ -13,6 +13,8 @@ mod app;
 mod assistant;
 mod demo;
 mod dependencies;
+mod docs;
+mod first_day;
 mod harness;
 mod home;
 mod http;

@@ -80,6 +80,8 @@ impl Access {
         password: Option<&[u8]>,
         is_near: bool,
     ) -> Result<Who, Fault> {
+        // With nobody to compare with, a name is no more than none.
+        let name = name.filter(|name| self.users.len() > 1 || *name == OWN);
         let Some(name) = name else {
             let may = match &*self.anonymous {
                 "anywhere" => true,
@@ -141,6 +143,10 @@ mod tests {
         for (word, near, far) in
             [("never", false, false), ("loopback", true, false), ("anywhere", true, true)]
         {
+            let config = Embedded { anonymous: word.into(), ..Embedded::default() };
+            let open = Access::new(&config, Secret::new("own"));
+            assert_eq!(open.check(Some("any"), Some(b"thing"), false).is_ok(), far);
+            assert!(open.check(Some("hearth"), Some(b"thing"), true).is_err());
             let access = access(word);
             assert_eq!(access.check(None, None, true).is_ok(), near);
             assert_eq!(access.check(None, None, false).is_ok(), far);

@@ -23,7 +23,7 @@ pub struct Embedded {
     pub port: u16,
     /// Who needs no password: `loopback` (programs on this machine), `never` (nobody) or `anywhere`.
     pub anonymous: String,
-    /// Who may connect.
+    /// Who may connect. While there is nobody, names and passwords are not looked at.
     pub users: Vec<User>,
     /// Clients at once.
     pub max_clients: usize,
@@ -45,6 +45,9 @@ pub struct Embedded {
     pub max_packet_bytes: usize,
     /// Hours that the session of a client that went away is kept.
     pub session_hours: u32,
+    /// Whether a client gets a message once for each of its subscriptions that match, in place of once
+    /// for all of them. The standard allows both.
+    pub copies: bool,
 }
 
 /// Who may connect to the broker.
@@ -93,6 +96,7 @@ impl Default for Embedded {
             all_queued_mb: 64,
             max_packet_bytes: 4 << 20,
             session_hours: 168,
+            copies: false,
         }
     }
 }
@@ -162,6 +166,7 @@ impl Embedded {
             all_queued_bytes: self.all_queued_mb << 20,
             packet: self.max_packet_bytes,
             session_expiry: self.session_hours.saturating_mul(3600),
+            copies: self.copies,
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::config::Secret;
 use crate::error::Error;
 use crate::mqtt::broker::access::Access;
 use crate::mqtt::broker::config::Embedded;
-use crate::mqtt::broker::core::{Core, Outbox, Seat};
+use crate::mqtt::broker::core::{Core, Outbox, Seat, refuse};
 use crate::mqtt::broker::wire::{self, Connect, code};
 use crate::mqtt::config::Version;
 use crate::tasks::Tasks;
@@ -210,8 +210,7 @@ async fn enter(
     if fault.code == code::PASSWORD {
         tokio::time::sleep(WRONG).await;
     }
-    let version: Version = connect.version;
-    outbox.write(|out| wire::connack(out, version, Err((fault.code, fault.why))));
+    refuse(outbox, &connect, fault);
     None
 }
 

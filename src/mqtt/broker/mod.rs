@@ -31,6 +31,12 @@ pub struct Broker {
     password: Secret,
 }
 
+impl std::fmt::Debug for Broker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Broker({})", self.address)
+    }
+}
+
 impl Broker {
     /// Opens the port and serves it. Must be called inside the runtime.
     ///

@@ -3,6 +3,7 @@
 //! Pure: the link pushes, tools, routes and the page read. Both parts have a bound; what falls out is
 //! counted and never missing silently. It never asks a broker anything.
 
+mod clock;
 mod rates;
 mod ring;
 mod sample;
@@ -10,14 +11,16 @@ mod schema;
 mod shape;
 mod topics;
 
+pub(crate) use clock::Clock;
 pub(crate) use rates::{Gaps, Pulse};
 pub(crate) use ring::{Kept, Ring};
 pub(crate) use sample::{Lesson, read as read_json};
-pub(crate) use schema::{Drift, Fault, confidence, faults, schema};
+pub(crate) use schema::{Drift, confidence, faults, schema};
 pub(crate) use shape::Shape;
 pub(crate) use topics::{Topic, Topics};
 
 use crate::mqtt::message::{Arrived, Payload};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// What may be kept.
@@ -32,6 +35,9 @@ pub(crate) struct Bounds {
 
 /// Bytes that the index may always take.
 const INDEX_BYTES: usize = 32 << 20;
+
+/// So many times that the clock was set are remembered.
+const SKIPS: usize = 20;
 
 /// What has arrived since the session began.
 #[derive(Clone, Copy, Debug, Default)]
@@ -62,6 +68,8 @@ pub(crate) struct Inbox {
     pulse: Pulse,
     /// Nothing is learned from times between messages that begin before.
     trusted_from: i64,
+    /// Spans by which the clock was set forward, in microseconds since 1970; the newest.
+    skips: VecDeque<(i64, i64)>,
     /// The subscriptions for which the newest message has arrived.
     heard_by: Vec<u32>,
 }
@@ -75,6 +83,7 @@ impl Inbox {
             totals: Totals::default(),
             pulse: Pulse::default(),
             trusted_from: 0,
+            skips: VecDeque::new(),
             heard_by: Vec::new(),
         }
     }
@@ -124,10 +133,26 @@ impl Inbox {
         self.totals.messages
     }
 
-    /// Says that messages may have been missed until `at`, or that the clock was set then: the times
-    /// between messages across it mean nothing.
+    /// Says that messages may have been missed until `at`: the times between messages across it mean
+    /// nothing.
     pub(crate) fn resume(&mut self, at: i64) {
         self.trusted_from = at;
+    }
+
+    /// Says that the clock was set from `was` to `at`.
+    pub(crate) fn clock_set(&mut self, was: i64, at: i64) {
+        self.resume(at);
+        if was < at {
+            self.skips.push_back((was, at));
+        }
+        if self.skips.len() > SKIPS {
+            self.skips.pop_front();
+        }
+    }
+
+    /// Returns spans of time that never were, as the clock was set forward; in microseconds since 1970.
+    pub(crate) fn skips(&self) -> impl Iterator<Item = (i64, i64)> {
+        self.skips.iter().copied()
     }
 
     /// Whether it is the newest message once more, for subscriptions that had not brought it yet: a

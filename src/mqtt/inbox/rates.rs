@@ -24,7 +24,7 @@ pub(crate) struct Gaps {
     pub(crate) count: u32,
     pub(crate) mean: f64,
     /// The sum of the squared distances from the mean (Welford).
-    squares: f64,
+    pub(crate) squares: f64,
     pub(crate) longest: f64,
 }
 

@@ -9,8 +9,8 @@ use crate::mqtt::inbox::{Inbox, Kept};
 use crate::mqtt::session::{Session, State};
 use crate::mqtt::tools::clean;
 use crate::policy::Level;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -263,13 +263,6 @@ pub(super) fn standing(answer: &mut Value, session: &Session) {
         State::Connecting => answer["connection"] = "connecting".into(),
         State::Away(why) => answer["connection"] = format!("away: {}", clean(&why, 200)).into(),
     }
-}
-
-/// Arguments that every tool here has.
-#[derive(Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct NoArgs {
-    pub(super) session_id: Option<String>,
 }
 
 /// Returns what a caller wrote, unless it is empty.

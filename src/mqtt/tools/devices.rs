@@ -139,7 +139,8 @@ fn listed(mqtt: &Mqtt, call: &Call, args: &ListArgs) -> Result<Listed, Error> {
     let mut hints = Vec::new();
     if found.too_large > 0 {
         hints.push(format!(
-            "{} announcements were larger than mqtt.max_packet_bytes and are left out",
+            "{} announcements were larger than mqtt.max_packet_bytes, or found no room in the index, and are \
+             left out",
             found.too_large
         ));
     }

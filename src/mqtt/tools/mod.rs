@@ -3,15 +3,20 @@
 mod answer;
 mod broker;
 mod collect;
+mod device;
 mod devices;
 mod history;
+mod performance;
 mod publish;
 mod record;
 mod replay;
 mod retained;
+mod schema;
 mod sessions;
+mod silent;
 mod topics;
 mod tree;
+mod watch;
 
 use crate::mcp::Tool;
 use crate::mqtt::Mqtt;
@@ -20,7 +25,11 @@ use crate::mqtt::Mqtt;
 pub(super) fn tools(mqtt: &Mqtt) -> Vec<Tool> {
     let mut tools = topics::tools(mqtt);
     tools.extend(history::tools(mqtt));
-    tools.extend(collect::tools(mqtt));
+    for more in [collect::tools, schema::tools, device::tools, performance::tools] {
+        tools.extend(more(mqtt));
+    }
+    tools.extend(silent::tools(mqtt));
+    tools.extend(watch::tools(mqtt));
     tools.extend(sessions::tools(mqtt));
     tools.extend(publish::tools(mqtt));
     tools.extend(broker::tools(mqtt));

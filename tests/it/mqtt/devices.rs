@@ -6,6 +6,7 @@ mod house;
 mod kinds;
 mod peers;
 mod retained;
+mod trace;
 
 use crate::mqtt::rig::Rig;
 use serde_json::{Value, json};

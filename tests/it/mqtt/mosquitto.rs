@@ -54,8 +54,10 @@ impl Mosquitto {
     /// Publishes with `mosquitto_pub`, with more options behind; returns when it is done.
     pub fn publish(&self, topic: &str, payload: &[u8], more: &[&str]) {
         let mut command = self.client("mosquitto_pub");
+        // It takes nothing at all only by an option of its own.
+        let how = if payload.is_empty() { "-n" } else { "-s" };
         let mut child =
-            command.args(["-t", topic, "-s"]).args(more).stdin(Stdio::piped()).spawn().unwrap();
+            command.args(["-t", topic, how]).args(more).stdin(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(payload).unwrap();
         assert!(child.wait().unwrap().success(), "mosquitto_pub on {topic}");
     }

@@ -202,7 +202,7 @@ fn what_the_owner_allows_and_names_is_reached() {
 fn a_token_for_some_entities_sees_no_topics() {
     let broker = Mosquitto::start();
     let rig = Rig::at(&broker.address(), "read_only = false\n");
-    let narrow = token(&rig, &["narrow", "--level", "control", "--areas", "kitchen"]);
+    let narrow = token(&rig, &["narrow", "--level", "control", "--area", "kitchen"]);
     let mut as_narrow = open(&rig, &narrow);
     let each: [(&str, Value); 6] = [
         ("mqtt_list_topics", json!({})),

@@ -42,8 +42,7 @@ impl Core {
         let version = connect.version;
         let is_assigned = connect.client_id.is_empty();
         if let Err(fault) = self.check(&connect, &who) {
-            outbox.write(|out| wire::connack(out, version, Err((fault.code, fault.why))));
-            outbox.end();
+            refuse(outbox, &connect, fault);
             return None;
         }
         if is_assigned {
@@ -253,6 +252,13 @@ impl Core {
             self.subscriptions.remove(filter, key);
         }
     }
+}
+
+/// Tells a client that it is not let in, and why where the reason fits into what it takes.
+pub(in crate::mqtt::broker) fn refuse(outbox: &Outbox, connect: &Connect, fault: Fault) {
+    let why = if connect.packet_maximum > 256 { fault.why } else { "" };
+    outbox.write(|out| wire::connack(out, connect.version, Err((fault.code, why))));
+    outbox.end();
 }
 
 /// Tells the client why its connection ends, and ends it. MQTT 3.1.1 has no word for it.

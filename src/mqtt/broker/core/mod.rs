@@ -17,7 +17,7 @@ mod trie;
 #[cfg(test)]
 mod tests;
 
-pub(super) use connect::Seat;
+pub(super) use connect::{Seat, refuse};
 pub(super) use outbox::Outbox;
 
 use crate::mqtt::broker::wire::{Ack, AckKind, Fault, Packet, code};
@@ -48,6 +48,8 @@ pub(super) struct Limits {
     pub(super) packet: usize,
     /// Seconds that a session without a connection stays at most.
     pub(super) session_expiry: u32,
+    /// Whether a client gets a message once for each subscription that it matches.
+    pub(super) copies: bool,
 }
 
 /// The room for what waits.

@@ -42,7 +42,7 @@ impl Core {
                 return Err(Fault::new(code::RECEIVE_MAXIMUM, why));
             }
         }
-        let may = session.who.may_write(&topic) && !topic.starts_with("$SYS/");
+        let may = session.who.may_write(&topic) && !topic.starts_with("$SYS/broker/");
         let (answer, why) = if !may {
             self.counts.refused += 1;
             (code::NOT_ALLOWED, "this topic may not be written")
@@ -105,7 +105,9 @@ impl Core {
         self.counts.unretained += u64::from(!was_kept);
         // One copy for all subscriptions of a client (section 3.3.4), but each shared one is its own.
         matches.sort_by_key(|sub| (sub.session, sub.is_shared));
-        let one_copy = |a: &Sub, b: &Sub| a.session == b.session && !a.is_shared && !b.is_shared;
+        let copies = self.limits.copies;
+        let one_copy =
+            |a: &Sub, b: &Sub| !copies && a.session == b.session && !a.is_shared && !b.is_shared;
         for subs in matches.chunk_by(one_copy) {
             let qos = subs.iter().map(|sub| sub.qos).max().unwrap_or_default();
             let letter = Letter {

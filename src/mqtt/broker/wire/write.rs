@@ -36,6 +36,7 @@ pub(in crate::mqtt::broker) fn connack(
             let mut props = Vec::new();
             match said {
                 Ok(welcome) => welcome.write(&mut props),
+                Err((_, "")) => {}
                 Err((_, why)) => put_text(&mut props, id::REASON, why),
             }
             put_variable(&mut body, props.len());

@@ -6,7 +6,7 @@
 
 mod wire;
 
-pub(crate) use wire::{Payload, Value, decode, type_word};
+use wire::{Payload, Value, type_word};
 
 use crate::mqtt::discovery::device::{Ability, Availability, Device, Kind, Said, Source};
 use std::collections::BTreeMap;

@@ -135,7 +135,12 @@ fn an_authentication_of_more_steps_is_not_understood() {
     let rig = Rig::new();
     let properties = b"\x15\0\x05SCRAM".to_vec();
     let client = rig.connect("a", Wish { properties, ..Wish::default() });
-    assert_eq!(client.read()[0].1[1], 0x8c);
+    let came = client.read();
+    assert_eq!(came[0].1[1], 0x8c);
+    assert!(came[0].1.len() > 20, "it is told why");
+    let properties = [&b"\x15\0\x05SCRAM"[..], &[0x27, 0, 0, 0, 30]].concat();
+    let small = rig.connect("a", Wish { properties, ..Wish::default() });
+    assert_eq!(small.read(), [(0x20, vec![0, 0x8c, 0])], "not when it takes so little");
 }
 
 #[test]

@@ -18,6 +18,18 @@ fn overlapping_filters_give_one_message_with_the_highest_level_and_all_identifie
 }
 
 #[test]
+fn copies_come_when_they_are_asked_for() {
+    let rig = Rig::with(|limits| limits.copies = true);
+    let rx = rig.client("rx");
+    rx.subscribe("a/#", 0);
+    rx.subscribe("a/+", 2);
+    rx.publish("a/b", "x", 1, false);
+    let mut came = rx.messages();
+    came.sort_unstable();
+    assert_eq!(came, ["a/b x 0 0", "a/b x 1 0"]);
+}
+
+#[test]
 fn the_options_of_a_subscription_hold() {
     let rig = Rig::new();
     let (tx, rx) = (rig.client("tx"), rig.client("rx"));
