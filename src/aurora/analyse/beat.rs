@@ -204,4 +204,4 @@ impl Beats {
 
 /// Bias, agreement of tempo and phase, gain of the filter over chance, how clearly foretold beats
 /// were heard, and that against the mean of all hops.
-const CONFIDENCE: [f32; 5] = [-8.67, 4.53, 8.39, 14.56, 0.71];
+const CONFIDENCE: [f32; 5] = [-10.0, 6.01, 7.4, 13.53, 1.01];

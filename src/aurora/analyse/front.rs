@@ -109,7 +109,9 @@ impl Front {
     }
 
     fn follow_floor(&mut self, power: f32) {
-        self.smooth += (power - self.smooth) * 0.2;
+        // The first hop is as good a begin as any; zero would be taken for silence.
+        self.smooth +=
+            (power - self.smooth) * if self.minima.is_empty() && self.age == 0 { 1.0 } else { 0.2 };
         self.lowest = self.lowest.min(self.smooth);
         self.age += 1;
         if self.age < STRETCH {

@@ -84,8 +84,9 @@ mod tests {
     #[test]
     fn a_step_is_new_for_two_hops_and_then_old() {
         let mut novelty = Novelty::new(44_100.0);
+        novelty.step(&flat(1e-2));
         (0..10).for_each(|_| novelty.step(&flat(1e-6)));
-        assert_eq!(novelty.rise, [0.0; BANDS]);
+        assert!(novelty.rise.iter().all(|rise| *rise < 0.001), "{:?}", novelty.rise);
         let mut rises = Vec::new();
         for _ in 0..4 {
             novelty.step(&flat(1e-2));
@@ -111,7 +112,7 @@ mod tests {
     fn a_note_that_glides_into_the_next_band_is_not_new() {
         let mut novelty = Novelty::new(44_100.0);
         let tone =
-            |bin: usize| (0..SHORT / 2).map(|k| if k == bin { 1e-2 } else { 1e-9 }).collect();
+            |bin: usize| (0..SHORT / 2).map(|k| if k == bin { 1e-2 } else { 1e-13 }).collect();
         let hop = |novelty: &mut Novelty, bin| {
             let power: Vec<f32> = tone(bin);
             novelty.step(&power);

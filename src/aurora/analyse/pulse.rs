@@ -199,11 +199,12 @@ fn changes_from(j: usize) -> [f32; 2 * REACH + 1] {
 mod tests {
     use super::*;
 
-    /// Feeds beats at these hops; returns the filter and the mean gain of the last quarter.
+    /// Feeds beats, three hops wide as the ear gives them, that begin at these hops; returns the filter and the mean gain of the last quarter.
     fn fed(hops: usize, is_beat: impl Fn(usize) -> bool) -> (Pulse, f32) {
         let (mut pulse, mut gain) = (Pulse::new(), 0.0);
         for hop in 0..hops {
-            let g = pulse.step(if is_beat(hop) { 0.6 } else { 0.02 });
+            let new = (0..3.min(hop + 1)).any(|k| is_beat(hop - k));
+            let g = pulse.step(if new { 0.5 } else { 0.02 });
             gain += if hop >= hops * 3 / 4 { g } else { 0.0 };
         }
         (pulse, gain / (hops / 4) as f32)
@@ -220,7 +221,8 @@ mod tests {
             let found = best(&pulse);
             assert!(found.abs_diff(period) <= 1, "{found} for {period}");
             let (phase, focus) = pulse.phase(found - MIN..found - MIN + 1);
-            let want = ((1199 - 7) % period) as f32 / period as f32;
+            // The middle of the three.
+            let want = ((1199 - 8) % period) as f32 / period as f32;
             let off = (phase - want + 0.5).rem_euclid(1.0) - 0.5;
             assert!(off.abs() < 0.06 && focus > 0.8, "{period}: {phase} for {want}, {focus}");
         }
