@@ -13,8 +13,8 @@ const SMOOTH: f32 = 0.014;
 /// Another tempo must be so much more likely before it takes over.
 const STAY: f32 = 1.1;
 /// Beats are told above the first confidence and no longer below the second.
-const SURE: f32 = 0.6;
-const UNSURE: f32 = 0.4;
+const SURE: f32 = 0.4;
+const UNSURE: f32 = 0.2;
 
 /// What is known about the beat after a hop.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
