@@ -2,7 +2,6 @@
 
 use crate::error::Error;
 use crate::mqtt::broker::access::Who;
-use crate::mqtt::broker::config::OWN;
 use crate::mqtt::broker::core::{Outbox, Seat};
 use crate::mqtt::broker::edge::Edge;
 use crate::mqtt::broker::wire::{self, Connect, Disconnect, Handling, Packet, Subscribe, Wanted};
@@ -10,6 +9,9 @@ use crate::mqtt::config::Version;
 use crate::mqtt::message::Qos;
 use std::sync::Arc;
 use std::time::Instant;
+
+/// Whose sessions they are. Nobody else can have this name, so nobody takes them over.
+const INSIDE: &str = "\0inside";
 
 /// A client inside this process. When it is dropped, its will is said.
 pub struct Local {
@@ -62,7 +64,7 @@ impl Local {
         };
         let outbox = edge.core().outbox();
         let seat =
-            edge.core().connect(connect, Who::anybody(OWN), &outbox, client_id, Instant::now());
+            edge.core().connect(connect, Who::anybody(INSIDE), &outbox, client_id, Instant::now());
         let full =
             || Error::limit(format!("the MQTT broker has no room for the client {client_id}"));
         let seat = seat.ok_or_else(full)?;

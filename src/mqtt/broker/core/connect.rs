@@ -1,6 +1,7 @@
 //! Clients come and go: sessions begin, are taken over, wait, and end.
 
 use crate::mqtt::broker::access::Who;
+use crate::mqtt::broker::config::OWN;
 use crate::mqtt::broker::core::Core;
 use crate::mqtt::broker::core::message::Message;
 use crate::mqtt::broker::core::outbox::Outbox;
@@ -208,9 +209,10 @@ impl Core {
         }
     }
 
-    /// Ends every connection: the broker ends. Wills stay unsaid, as nobody is there to hear them.
+    /// Ends the connections of everybody but Hearth itself, which ends at the same time and would take
+    /// it for a loss. Wills stay unsaid, as nobody is there to hear them.
     pub(in crate::mqtt::broker) fn shut(&mut self) {
-        for session in self.sessions.values_mut() {
+        for session in self.sessions.values_mut().filter(|session| *session.who.name != *OWN) {
             tell_end(session, Fault::new(code::ENDING, "the broker ends"));
             session.unlink();
         }
