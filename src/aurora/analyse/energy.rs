@@ -142,7 +142,9 @@ mod tests {
     #[test]
     fn silence_ends_everything() {
         let mut energy = Energy::default();
-        (0..2000).for_each(|_| drop(energy.step(&[1.0, 1.0, 1.0], true)));
+        for _ in 0..2000 {
+            energy.step(&[1.0, 1.0, 1.0], true);
+        }
         assert_eq!(energy.step(&[0.0; 3], false), Arc::Steady);
         assert!((0..2000).all(|_| energy.step(&[1.0, 1.0, 1.0], true) == Arc::Steady));
     }

@@ -160,7 +160,9 @@ mod tests {
     #[test]
     fn a_beat_left_out_is_got_over_within_some_bars() {
         let mut meter = Meter::new();
-        (0..40).for_each(|k| drop(meter.beat(if k % 4 == 0 { 0.6 } else { 0.15 })));
+        for k in 0..40 {
+            meter.beat(if k % 4 == 0 { 0.6 } else { 0.15 });
+        }
         let places: Vec<_> =
             (1..41).map(|k| meter.beat(if k % 4 == 0 { 0.6 } else { 0.15 })).collect();
         assert_eq!(places[39], Some(InBar { beat: 1, of: 4 }), "{places:?}");

@@ -195,10 +195,10 @@ impl Analysis {
         self.spectrum.push(&self.hop);
         self.look(level);
         self.novelty.step(self.spectrum.short());
-        if self.hops % 4 == 0 {
+        if self.hops.is_multiple_of(4) {
             self.tone.step(self.spectrum.long());
             self.frame.chroma = self.tone.chroma();
-            if self.hops % 100 == 0 {
+            if self.hops.is_multiple_of(100) {
                 self.frame.key = self.tone.key();
             }
         }

@@ -118,7 +118,9 @@ mod tests {
             novelty.step(&power);
             novelty.rise.iter().copied().fold(0.0, f32::max)
         };
-        (0..20).for_each(|_| drop(hop(&mut novelty, 30)));
+        for _ in 0..20 {
+            hop(&mut novelty, 30);
+        }
         assert!(hop(&mut novelty, 36) < 0.05, "one band further");
         assert!(hop(&mut novelty, 200) > 0.5, "a new one far away");
     }

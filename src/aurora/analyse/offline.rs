@@ -11,6 +11,9 @@ use crate::error::Error;
 const LONGEST: usize = 3 * 3600 * 100;
 /// Beats are left out where the mean likeliness of the nearest nine is below this.
 const HEARD: f32 = 0.12;
+/// And where the live tracker was sure in none of the hops from so many before to so many after.
+const BEFORE: usize = 200;
+const AFTER: usize = 800;
 /// The ear's delay in hops, as in [`super::beat`].
 const DELAY: f64 = 1.3;
 
@@ -20,6 +23,8 @@ pub struct Whole {
     beats: Vec<f32>,
     downbeats: Vec<f32>,
     onsets: Vec<Event>,
+    /// Whether the live tracker was sure of its beat.
+    sure: Vec<bool>,
     hop: f64,
 }
 
@@ -37,6 +42,7 @@ impl Whole {
         let likely = if frame.level.open { frame.likely } else { [0.0; 2] };
         self.beats.push(likely[0]);
         self.downbeats.push(likely[1]);
+        self.sure.push(frame.beat.there);
         self.onsets.extend(events.iter().filter(|e| e.kind == Kind::Onset));
         self.hop = frame.seconds / self.beats.len() as f64;
         Ok(())
@@ -56,11 +62,13 @@ impl Whole {
             .map(|(hop, beat)| near(&self.downbeats, *hop) / (beat + 0.02))
             .collect();
         let bars = meter::two_way(&like);
-        let mut events = self.onsets;
+        let mut events = self.onsets.clone();
         for (k, hop) in path.iter().enumerate() {
             let around = &heard[k.saturating_sub(4)..(k + 5).min(heard.len())];
             let mean = around.iter().sum::<f32>() / around.len() as f32;
-            if mean < HEARD {
+            // The live tracker needs some seconds to be sure; what it never became sure of is no beat.
+            let later = hop.saturating_sub(BEFORE)..(hop + AFTER).min(self.sure.len());
+            if mean < HEARD || !self.sure[later].iter().any(|sure| *sure) {
                 continue;
             }
             let kind =

@@ -235,7 +235,7 @@ mod tests {
         let random: Vec<bool> = (0..3000)
             .map(|_| {
                 state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                (state >> 16) % 50 == 0
+                (state >> 16).is_multiple_of(50)
             })
             .collect();
         let irregular = fed(3000, |hop| random[hop]).1;
