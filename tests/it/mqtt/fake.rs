@@ -5,14 +5,12 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 pub struct Fake {
     pub port: u16,
     visits: Arc<Mutex<Vec<Instant>>>,
-    open: Arc<AtomicUsize>,
 }
 
 impl Fake {
@@ -21,8 +19,8 @@ impl Fake {
     pub fn start(serve: impl Fn(&mut Peer, usize) + Send + Sync + 'static) -> Fake {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (visits, open) = (Arc::<Mutex<Vec<Instant>>>::default(), Arc::new(AtomicUsize::new(0)));
-        let (seen, serve, opened) = (visits.clone(), Arc::new(serve), open.clone());
+        let visits = Arc::<Mutex<Vec<Instant>>>::default();
+        let (seen, serve) = (visits.clone(), Arc::new(serve));
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let number = {
@@ -30,16 +28,14 @@ impl Fake {
                     seen.push(Instant::now());
                     seen.len() - 1
                 };
-                let (serve, opened) = (serve.clone(), opened.clone());
-                opened.fetch_add(1, Ordering::SeqCst);
+                let serve = serve.clone();
                 std::thread::spawn(move || {
                     stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
                     serve(&mut Peer { stream, is_v5: false }, number);
-                    opened.fetch_sub(1, Ordering::SeqCst);
                 });
             }
         });
-        Fake { port, visits, open }
+        Fake { port, visits }
     }
 
     pub fn address(&self) -> String {
@@ -49,10 +45,6 @@ impl Fake {
     /// When each connection came.
     pub fn visits(&self) -> Vec<Instant> {
         self.visits.lock().unwrap().clone()
-    }
-
-    pub fn open(&self) -> usize {
-        self.open.load(Ordering::SeqCst)
     }
 }
 
