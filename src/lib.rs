@@ -23,6 +23,8 @@ pub mod web;
 pub mod home;
 pub mod mqtt;
 
+pub mod devices;
+
 pub mod aurora;
 pub mod demo;
 pub mod plugins;

@@ -31,7 +31,11 @@ pub(super) fn run(options: &Options, find: bool) -> Result<ExitCode, Error> {
     // What is wrong stands at its default from here on, so that the rest is tried all the same.
     let config = found.config();
     for name in &config.unused {
-        report.note(name, "is set, but this version does not use it yet");
+        let text = match *name {
+            config::NEEDLESS => "is set, but needs no value: page and server are one process",
+            _ => "is set, but this version does not use it yet",
+        };
+        report.note(name, text);
     }
     if let Some(place) = &config.without_token {
         report.bad(
@@ -66,7 +70,9 @@ pub(super) fn run(options: &Options, find: bool) -> Result<ExitCode, Error> {
         Err(e) => report.bad(&place(config, "general.data_dir"), &e.to_string()),
     }
     let runtime = start::runtime()?;
-    runtime.block_on(address(config, runs, &mut report));
+    let is_wrong = |path: &str| found.problems().iter().any(|problem| problem.path == path);
+    let tries = Tries { host: !is_wrong("http.host"), port: !is_wrong("http.port") && !runs };
+    runtime.block_on(address(config, tries, &mut report));
     runtime.block_on(counterparts(&found, &mut report))?;
     if find {
         runtime.block_on(houses_near(&mut report))?;
@@ -84,13 +90,22 @@ fn place(config: &Config, path: &str) -> String {
     config.places.get(path).cloned().unwrap_or_else(|| path.to_owned())
 }
 
-/// Listens for a moment where Hearth would; at another port while the running one has that.
-async fn address(config: &Config, runs: bool, report: &mut Report) {
+/// What of the address can be tried: not what was set wrong, and no port that the running one has.
+struct Tries {
+    host: bool,
+    port: bool,
+}
+
+/// Listens for a moment where Hearth would; at another port when that one cannot be tried.
+async fn address(config: &Config, tries: Tries, report: &mut Report) {
     let (host, port) = (&config.http.host, config.http.port);
+    if !tries.host {
+        return;
+    }
     if let Err(e) = serve::try_address(host, 0).await {
         return report.bad(&place(config, "http.host"), &e.to_string());
     }
-    if runs {
+    if !tries.port {
         return;
     }
     match serve::try_address(host, port).await {

@@ -34,6 +34,13 @@ pub(super) enum Command {
     },
     Token(Token),
     AudioList,
+    AudioBeats {
+        file: PathBuf,
+        offline: bool,
+    },
+    AudioLevels {
+        file: PathBuf,
+    },
 }
 
 /// What to do with tokens.
@@ -41,7 +48,7 @@ pub(super) enum Command {
 pub(super) enum Token {
     New { name: String, grant: Grant },
     List,
-    Revoke { name: String },
+    Revoke { name: String, force: bool },
 }
 
 /// For which kind of client the JSON is printed.
@@ -130,8 +137,10 @@ fn read(
 }
 
 /// Options that only some commands take; [`help::SUBS`] says which.
-const OWN: &[&str] =
-    &["service", "area", "label", "level", "http", "stdio", "ssh", "demo", "exposed", "find"];
+const OWN: &[&str] = &[
+    "service", "area", "label", "level", "http", "stdio", "ssh", "demo", "exposed", "find",
+    "force", "offline",
+];
 
 fn read_own(
     own: &'static str,
@@ -236,8 +245,10 @@ fn command(sub: &str, name: String, given: Given) -> Command {
             Command::Token(Token::New { name, grant })
         }
         "token list" => Command::Token(Token::List),
-        "token revoke" => Command::Token(Token::Revoke { name }),
+        "token revoke" => Command::Token(Token::Revoke { name, force: is("force") }),
         "audio list" => Command::AudioList,
+        "audio beats" => Command::AudioBeats { file: name.into(), offline: is("offline") },
+        "audio levels" => Command::AudioLevels { file: name.into() },
         _ => Command::Serve { demo: false },
     }
 }
@@ -269,6 +280,10 @@ mod tests {
         check("demo", Command::Serve { demo: true });
         check("mcp --service home", Command::Mcp { service: Some("home".into()), demo: false });
         check("mcp --demo", Command::Mcp { service: None, demo: true });
+        let beats = |offline| Command::AudioBeats { file: "a.wav".into(), offline };
+        check("audio beats a.wav", beats(false));
+        check("audio beats --offline a.wav", beats(true));
+        check("audio levels -", Command::AudioLevels { file: "-".into() });
         check("doctor", Command::Check { find: false });
         check("check --find", Command::Check { find: true });
         check("mcp-config --ssh pi", Command::McpConfig { form: Form::Ssh("pi".into()) });
@@ -279,7 +294,10 @@ mod tests {
         check("token -h", help("token"));
         check("help token new", help("token new"));
         check("token new tablet --help", help("token new"));
-        check("token revoke tablet", Command::Token(Token::Revoke { name: "tablet".into() }));
+        for (line, force) in [("token revoke tablet", false), ("token revoke tablet --force", true)]
+        {
+            check(line, Command::Token(Token::Revoke { name: "tablet".into(), force }));
+        }
         let entities = EntityScope { areas: vec!["kitchen".into()], ..EntityScope::default() };
         let grant = Grant { level: Level::Read, services: vec!["home".into()], entities };
         let made = Token::New { name: "tablet".into(), grant };

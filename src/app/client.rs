@@ -38,6 +38,9 @@ pub(super) fn token(options: &Options, command: &Token) -> Result<(), Error> {
             let body = json!({"name": name, "grant": grant});
             let made = done(ask(&config, "POST", "/api/web/tokens", Some(&body))?)?;
             say(made["secret"].as_str().unwrap_or_default());
+            for warning in made["warnings"].as_array().into_iter().flatten() {
+                crate::app::complain(&Error::not_found(warning.as_str().unwrap_or_default()));
+            }
         }
         Token::List => {
             let list = done(ask(&config, "GET", "/api/web/tokens", None)?)?;
@@ -45,8 +48,8 @@ pub(super) fn token(options: &Options, command: &Token) -> Result<(), Error> {
                 say(&described(token));
             }
         }
-        Token::Revoke { name } => {
-            let body = json!({"name": name});
+        Token::Revoke { name, force } => {
+            let body = json!({"name": name, "force": force});
             done(ask(&config, "DELETE", "/api/web/tokens", Some(&body))?)?;
             say(&format!("'{name}' is revoked"));
         }

@@ -33,13 +33,14 @@ const ENV: &[Env] = &[
     Env::new("NODE_ENV", "general.environment", Form::OneOf(ENVIRONMENTS)),
 ];
 
+/// A variable of [`LATER`] that nothing will ever use: where the monitor asks the server, which are one.
+pub(super) const NEEDLESS: &str = "WEB_API_URL";
+
 /// Variables of the documents whose services this version does not have yet. They are checked, so
 /// that a mistake is found now, and `hearth check` says that nothing uses them.
 const LATER: &[Env] = &[
     Env::new("AURORA_PORT", "later.aurora_port", Form::Number(0, 65535)),
     Env::new("WEB_API_URL", "later.web_api_url", Form::Text),
-    Env::new("WEB_HOST", "later.web_host", Form::Text),
-    Env::new("WEB_PORT", "later.web_port", Form::Number(0, 65535)),
     Env::new("RELOAD", "later.reload", Form::Flag),
     Env::new("DEBUG_MODE", "later.debug_mode", Form::Flag),
     Env::new("KIMI_API_KEY", "later.kimi_api_key", Form::Secret),
@@ -261,6 +262,20 @@ pub(super) fn find(options: &Options) -> Found {
         config.places.insert(path, settings.place(path));
     }
     Found { config, problems }
+}
+
+/// Checks that a file that was named is there, for a command that needs nothing from it.
+///
+/// # Errors
+/// Invalid when it cannot be read.
+pub(super) fn check_file(options: &Options) -> Result<(), Error> {
+    let Some(path) = &options.config else { return Ok(()) };
+    let read = std::fs::File::open(path).and_then(|file| file.metadata());
+    match read {
+        Ok(file) if file.is_file() => Ok(()),
+        Ok(_) => Err(Error::invalid(format!("--config: {} is no file", path.display()))),
+        Err(e) => Err(Error::invalid(format!("--config: cannot read {}: {e}", path.display()))),
+    }
 }
 
 /// Returns every setting, commented, with its default and its environment variables.

@@ -6,6 +6,7 @@ use crate::config::Secret;
 use crate::demo;
 use crate::error::Error;
 use crate::home;
+use crate::mqtt;
 use crate::store;
 use crate::tasks::Tasks;
 use std::fs::OpenOptions;
@@ -16,10 +17,16 @@ use std::path::Path;
 /// Turns the configuration into the demo's: nothing real is reached, nothing real is touched, and
 /// what is wrong with the settings of a real house does not matter.
 pub(super) fn settle(found: Found, options: &Options) -> Result<Config, Error> {
-    let mut config = found.without(&["home", "store"]).whole()?;
+    let mut config = found.without(&["home", "mqtt", "store"]).whole()?;
     config.home = home::Config { seed_names: config.home.seed_names, ..home::Config::default() };
+    // What is published reaches the made-up devices only.
+    config.mqtt = mqtt::Config { read_only: false, ..mqtt::Config::default() };
     config.store.redis_url = Secret::default();
     config.http.mdns = false;
+    // Beside a real house the demo keeps nothing of its own in that house's folder.
+    if config.general.data_dir.is_empty() {
+        config.data_dir.push("demo");
+    }
     if options.host.is_none() {
         config.http.host = "127.0.0.1".into();
     }
@@ -29,12 +36,13 @@ pub(super) fn settle(found: Found, options: &Options) -> Result<Config, Error> {
     Ok(config)
 }
 
-/// Starts the made-up house and points `home` at it.
-pub(super) async fn start(config: &mut Config, tasks: &Tasks) -> Result<(), Error> {
+/// Starts the made-up house and points `home` and `mqtt` at it; returns where its broker is.
+pub(super) async fn start(config: &mut Config, tasks: &Tasks) -> Result<String, Error> {
     let house = demo::start(&config.demo, tasks).await?;
     config.home.url = house.url;
     config.home.token = house.token;
-    Ok(())
+    config.mqtt.listen_to(&house.broker);
+    Ok(config.mqtt.broker.clone())
 }
 
 /// The token of the last demo, so that a client's configuration stays good.

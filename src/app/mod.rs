@@ -49,10 +49,17 @@ fn run(command: Command, options: &cli::Options) -> Result<ExitCode, Error> {
         Command::Mcp { service, demo } => return stdio::run(options, service.as_deref(), demo),
         Command::Health { service } => return client::health(options, service.as_deref()),
         Command::Token(command) => client::token(options, &command)?,
-        Command::Config => say(&config::reference()),
+        Command::Config => {
+            config::check_file(options)?;
+            say(&config::reference());
+        }
         Command::Check { find } => return check::run(options, find),
         Command::McpConfig { form } => say(&welcome::client_json(options, form)?),
         Command::AudioList => client::audio_list()?,
+        Command::AudioBeats { file, offline } => {
+            aurora::print_beats(&file, offline, std::io::stdout().lock())?;
+        }
+        Command::AudioLevels { file } => aurora::print_levels(&file, std::io::stdout().lock())?,
     }
     Ok(ExitCode::SUCCESS)
 }

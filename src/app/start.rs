@@ -4,6 +4,7 @@ use crate::app::cli::Options;
 use crate::app::config::{self, Config};
 use crate::app::place::Place;
 use crate::app::{demo_house, logs, say, welcome};
+use crate::devices::{self, Devices};
 use crate::error::Error;
 use crate::events::Events;
 use crate::home::{self, Home};
@@ -31,11 +32,12 @@ pub(super) fn run(options: &Options, demo: bool) -> Result<ExitCode, Error> {
     if let Some(place) = config.without_token.as_ref().filter(|_| !demo) {
         log::warn!("{place} is set, but no token: set HASS_TOKEN (home.token) too");
     }
+    let local = welcome::stdio_args(&config, options);
     let runtime = runtime()?;
     runtime.block_on(async {
         let events = Events::new();
         let tasks = Tasks::new(events.clone());
-        let done = run_until_signal(config, demo, ring, &events, &tasks).await;
+        let done = run_until_signal(config, demo, Shown { ring, local }, &events, &tasks).await;
         tasks.stop().await;
         done
     })?;
@@ -47,7 +49,7 @@ pub(super) fn run(options: &Options, demo: bool) -> Result<ExitCode, Error> {
 async fn run_until_signal(
     mut config: Config,
     demo: bool,
-    ring: logs::Ring,
+    shown: Shown,
     events: &Events,
     tasks: &Tasks,
 ) -> Result<(), Error> {
@@ -55,21 +57,23 @@ async fn run_until_signal(
     let store = Store::open(&config.store, &config.data_dir, tasks).await?;
     let policy =
         Policy::start(&config.policy, &store, events, tasks, Some(&config.data_dir)).await?;
-    if demo {
-        demo_house::start(&mut config, tasks).await?;
-    }
+    let broker = match demo {
+        true => demo_house::start(&mut config, tasks).await?,
+        false => String::new(),
+    };
     let first_token = first_token(&policy, demo).await?;
     let mdns = Mdns::new(tasks);
     let brokers = mqtt::Reach::new(&mdns, config.http.ca_file.as_deref());
     let ground =
         Ground { events, tasks, store: &store, policy: &policy, mdns: &mdns, brokers: &brokers };
-    let parts = parts(&config, demo, ring, &ground)?;
+    let parts = parts(&config, demo, shown, &ground)?;
     let bound = listen(&config, parts, &policy, tasks, &mdns).await?;
     brokers.listens_on(&bound.iter().map(SocketAddr::port).collect::<Vec<_>>());
     let url = url_of(&bound);
     say(&format!("listening on {url}"));
     if demo {
-        eprintln!("{}", welcome::demo(&url, config.policy.auth_token.reveal()));
+        let token = config.policy.auth_token.reveal();
+        eprintln!("{}", welcome::demo(&url, token, &broker, &config.data_dir));
     } else if let Some(token) = first_token {
         eprintln!("{}", welcome::first_token(&url, &token));
     }
@@ -102,13 +106,15 @@ struct Ground<'a> {
     brokers: &'a mqtt::Reach,
 }
 
-/// Starts the services and puts together what they hand in.
-fn parts(
-    config: &Config,
-    demo: bool,
+/// What the page shows of the program itself.
+struct Shown {
     ring: logs::Ring,
-    ground: &Ground<'_>,
-) -> Result<Parts, Error> {
+    /// What `hearth mcp` is called with here.
+    local: Vec<String>,
+}
+
+/// Starts the services and puts together what they hand in.
+fn parts(config: &Config, demo: bool, shown: Shown, ground: &Ground<'_>) -> Result<Parts, Error> {
     let Ground { events, tasks, store, policy, mdns, .. } = *ground;
     let counters = Counters::default();
     let guard = Guard::new(&config.http, policy, &counters)?;
@@ -118,9 +124,11 @@ fn parts(
     let mut router = Router::new();
     let mut api = web::API.to_vec();
 
+    let mut house = None;
     if config.runs("home") {
         let home = start_home(config, events, tasks, policy, store, mdns)?;
         home::offer(&home, &toolbox);
+        house = Some(home.clone());
         pages.push(home::page(&home));
         gather.push(home::gather(&home));
         router = router.merge(home::routes(&home));
@@ -128,9 +136,13 @@ fn parts(
     }
     if config.runs("mqtt") {
         let (data_dir, reach) = (&*config.data_dir, ground.brokers);
-        let base = mqtt::Base { data_dir, events, tasks, policy, store, reach };
+        let base = mqtt::Base { data_dir, tasks, policy, store, reach };
         let mqtt = Mqtt::start(&config.mqtt, base)?;
         mqtt::offer(&mqtt, &toolbox);
+        if let Some(home) = &house {
+            let joined = Devices::start(home, &mqtt, tasks);
+            devices::offer(&joined, &toolbox);
+        }
         pages.push(mqtt::page(&mqtt));
         gather.push(mqtt::gather(&mqtt));
         router = router.merge(mqtt::routes(&mqtt, &toolbox));
@@ -154,9 +166,10 @@ fn parts(
         policy: policy.clone(),
         tasks: tasks.clone(),
         events: events.clone(),
+        local: shown.local,
         demo,
         pages,
-        log: Arc::new(move || ring.lines()),
+        log: Arc::new(move || shown.ring.lines()),
         guard: guard.clone(),
         counters: counters.clone(),
         gather,
@@ -192,6 +205,14 @@ async fn listen(
     let server = serve::Server::new(http, limits, policy.has_tokens(), tasks, counters)?;
     let guarded = parts.guard.protect(parts.router.clone());
     let bound = server.listen("http", &http.host, http.port, guarded).await?;
+    if let Some(port) = config.mqtt.web_port.filter(|_| config.runs("mqtt")) {
+        let own = &config.mqtt.web_host;
+        let host = if own.is_empty() { &http.host } else { own };
+        let front = parts.guard.protect(web::front(parts.router.clone(), "mqtt", tasks));
+        for address in server.listen("mqtt page", host, port, front).await? {
+            log::info!("the page of MQTT is at http://{address}");
+        }
+    }
     let place = Place::new(&bound);
     let commands = parts.router.merge(place.routes());
     control::start(&config.data_dir, commands, policy, tasks, counters)?;

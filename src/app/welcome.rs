@@ -19,6 +19,13 @@ pub(super) fn client_json(options: &Options, form: Form) -> Result<String, Error
     let server = match form {
         Form::Http => {
             let (url, note) = place::address(&config);
+            if let (Some(note), 0) = (&note, config.http.port) {
+                return Err(Error::offline(format!(
+                    "the port is chosen when Hearth starts, because PORT (http.port) is 0, and it \
+                     cannot be asked: {note}; start it and ask again, or read the line 'listening on' \
+                     that it prints"
+                )));
+            }
             if let Some(note) = note {
                 eprintln!("hearth: the address is the one of the settings, because {note}");
             }
@@ -47,7 +54,7 @@ pub(super) fn client_json(options: &Options, form: Form) -> Result<String, Error
 
 /// What `hearth mcp` needs to find the same Hearth when a client starts it: without this shell's
 /// folder and variables.
-fn stdio_args(config: &Config, options: &Options) -> Vec<String> {
+pub(super) fn stdio_args(config: &Config, options: &Options) -> Vec<String> {
     let whole = |path: &Path| {
         let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         whole.display().to_string()
@@ -72,11 +79,12 @@ pub(super) fn http_json(url: &str, token: &str) -> String {
 }
 
 /// What `hearth demo` says when it listens.
-pub(super) fn demo(url: &str, token: &str) -> String {
+pub(super) fn demo(url: &str, token: &str, broker: &str, folder: &Path) -> String {
     format!(
         "\nHearth demo: a made-up house on this machine. Nothing in it is real.\n\n\
-         \x20 Page    {url}\n  Token   {token}\n  MCP     {url}/mcp\n\n\
-         Paste this into an MCP client:\n\n{}\n\nCtrl-C ends it.\n",
+         \x20 Page    {url}\n  Token   {token}\n  MCP     {url}/mcp\n  MQTT    {broker}\n  Data    {}\n\n\
+         Commands like 'hearth token list' reach it with --data-dir and that folder. Paste this into an MCP client:\n\n{}\n\nCtrl-C ends it.\n",
+        folder.display(),
         http_json(url, token)
     )
 }

@@ -14,15 +14,35 @@ pub fn reference<T: JsonSchema + Serialize + Default>(
     let schema = schemars::schema_for!(T);
     let defaults = serde_json::to_value(T::default()).unwrap_or(Value::Null);
     let mut out = String::new();
+    section(&mut out, name, (schema.as_value(), schema.as_value()), &defaults, (rows, ranges));
+    out
+}
+
+/// Writes one section, and behind it those within it. `schema` is all of it and this part of it.
+fn section(
+    out: &mut String,
+    name: &str,
+    (whole, schema): (&Value, &Value),
+    defaults: &Value,
+    (rows, ranges): (&[Env], &[Range]),
+) {
     if let Some(about) = schema.get("description").and_then(Value::as_str) {
-        comment(&mut out, about);
+        comment(out, about);
     }
     let _ = writeln!(out, "[{name}]");
     let fields = schema.get("properties").and_then(Value::as_object);
+    let mut within = Vec::new();
     for (field, about) in fields.into_iter().flatten() {
+        if defaults.get(field).is_some_and(Value::is_object)
+            && let Some(inner) = about.get("$ref").and_then(Value::as_str)
+            && let Some(inner) = whole.pointer(inner.trim_start_matches('#'))
+        {
+            within.push((field, inner));
+            continue;
+        }
         out.push('\n');
         if let Some(text) = about.get("description").and_then(Value::as_str) {
-            comment(&mut out, text);
+            comment(out, text);
         }
         let path = format!("{name}.{field}");
         let names: Vec<&str> = rows.iter().filter(|r| r.path == path).map(|r| r.name).collect();
@@ -42,7 +62,11 @@ pub fn reference<T: JsonSchema + Serialize + Default>(
             }
         }
     }
-    out
+    for (field, inner) in within {
+        out.push('\n');
+        let inner = (whole, inner);
+        section(out, &format!("{name}.{field}"), inner, &defaults[field], (rows, ranges));
+    }
 }
 
 fn comment(out: &mut String, text: &str) {

@@ -1,6 +1,7 @@
-//! The demo house: a small house that lives, speaking Home Assistant's protocol on loopback.
+//! The demo house: a small house that lives, speaking Home Assistant's protocol on loopback, and its
+//! devices MQTT through a broker of its own.
 //!
-//! `home` connects to it exactly as to a real Home Assistant, so the demo runs the real paths;
+//! `home` and `mqtt` connect to it exactly as to real ones, so the demo runs the real paths;
 //! nobody it feeds imports it. The house is a pure model ([`house`], [`life`], [`action`]) behind
 //! one edge ([`server`]). It listens on 127.0.0.1 only, asks for a token made at its start, keeps
 //! nothing on disk, and never reaches out. Tests on it never stand in for tests on Home Assistant.
@@ -14,6 +15,7 @@ mod dice;
 mod entity;
 mod house;
 mod life;
+mod mqtt;
 mod plan;
 mod registry;
 mod rest;
@@ -26,6 +28,7 @@ mod wire;
 
 use crate::config::{Env, Form, JsonSchema, Range, Secret};
 use crate::error::Error;
+use crate::mqtt::{Broker, Embedded};
 use crate::tasks::{Tasks, Whose};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -38,11 +41,13 @@ pub struct Config {
     pub extra: usize,
     /// What chance starts from: houses of equal seeds live equal lives.
     pub seed: u64,
+    /// Port of the demo's MQTT broker on 127.0.0.1; 0 takes a free one.
+    pub mqtt_port: u16,
 }
 
 impl Default for Config {
     fn default() -> Config {
-        Config { extra: 0, seed: 1 }
+        Config { extra: 0, seed: 1, mqtt_port: 0 }
     }
 }
 
@@ -50,34 +55,45 @@ impl Default for Config {
 pub const ENV: &[Env] = &[Env::new("HEARTH_DEMO_EXTRA", "demo.extra", Form::Number(0, 20_000))];
 
 /// The numbers that make sense.
-pub const RANGES: &[Range] = &[Range::new("demo.extra", 0, 20_000)];
+pub const RANGES: &[Range] =
+    &[Range::new("demo.extra", 0, 20_000), Range::new("demo.mqtt_port", 0, 65_535)];
 
-/// A running demo house: what one needs to connect to it as to a Home Assistant.
+/// A running demo house: what one needs to connect to it as to a Home Assistant and a broker.
 #[derive(Clone, Debug)]
 pub struct DemoHouse {
     /// Its address, for example `http://127.0.0.1:40123`.
     pub url: String,
     /// Its access token, made anew at each start.
     pub token: Secret,
+    /// The broker of its devices.
+    pub broker: Broker,
 }
 
-/// Starts the demo house on a free loopback port; it runs until `tasks` ends.
+/// Starts the demo house on free loopback ports; it runs until `tasks` ends.
 ///
 /// # Errors
-/// Broken when loopback gives no port or the system gives no randomness.
+/// Broken when loopback gives no port, or not the one that is wanted for MQTT, or the system gives no randomness.
 pub async fn start(config: &Config, tasks: &Tasks) -> Result<DemoHouse, Error> {
     let (listener, address) = server::listen().await?;
     let token = token()?;
     let house = house::House::new(config.seed, server::unix_now(), config.extra);
     let shared = Arc::new(server::Shared::new(house, token.clone()));
     let listener = Arc::new(listener);
+    let embedded = Embedded { enabled: true, port: config.mqtt_port, ..Embedded::default() };
+    let broker = Broker::start(&embedded, tasks)?;
+    let (voices, living) = (broker.clone(), shared.clone());
+    let speaking = tasks.status("demo_mqtt", Whose::Own);
+    tasks.spawn("demo_mqtt", move |stop| {
+        speaking.up();
+        mqtt::run(voices.clone(), living.clone(), stop)
+    });
     let status = tasks.status("demo", Whose::Own);
     let runner = tasks.clone();
     tasks.spawn("demo", move |stop| {
         status.up();
         server::run(listener.clone(), shared.clone(), runner.clone(), stop)
     });
-    Ok(DemoHouse { url: format!("http://{address}"), token: Secret::new(token) })
+    Ok(DemoHouse { url: format!("http://{address}"), token: Secret::new(token), broker })
 }
 
 fn token() -> Result<String, Error> {

@@ -51,8 +51,13 @@ impl Shared {
         Shared { house: Mutex::new(house), told: broadcast::channel(LAG).0, token }
     }
 
+    /// Returns what tells what happens in the house.
+    pub(crate) fn told(&self) -> broadcast::Receiver<Arc<Happening>> {
+        self.told.subscribe()
+    }
+
     /// Does something in the house at the present time and tells what came of it.
-    fn with<T>(&self, act: impl FnOnce(&mut House) -> T) -> T {
+    pub(crate) fn with<T>(&self, act: impl FnOnce(&mut House) -> T) -> T {
         let mut house = self.house.lock().unwrap_or_else(PoisonError::into_inner);
         house.set_clock(unix_now());
         let out = act(&mut house);

@@ -116,6 +116,31 @@ pub(crate) struct Address {
     pub(crate) port: u16,
     /// Begins with a slash.
     pub(crate) path: String,
+    /// It was copied from a page of Home Assistant, whose path is left out.
+    pub(crate) was_page: bool,
+}
+
+/// First parts of the paths of Home Assistant's own pages; dashboards of one's own begin alike.
+const PAGES: &[&str] = &[
+    "calendar",
+    "config",
+    "developer-tools",
+    "energy",
+    "hassio",
+    "history",
+    "logbook",
+    "lovelace",
+    "map",
+    "media-browser",
+    "profile",
+    "todo",
+];
+
+/// Where in a path a page of Home Assistant begins.
+fn page_in(path: &str) -> Option<usize> {
+    let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+    let own = first.starts_with("dashboard-") || first.starts_with("lovelace-");
+    (PAGES.contains(&first) || own).then_some(0)
 }
 
 impl Config {
@@ -196,6 +221,10 @@ impl Address {
     /// Reads a house's address and points it to the WebSocket below it.
     pub(crate) fn of_house(text: &str) -> Result<Address, Error> {
         let mut address = Address::of_socket(text)?;
+        if let Some(page) = page_in(&address.path) {
+            address.path.truncate(page);
+            address.was_page = true;
+        }
         let path = address.path.trim_end_matches('/');
         address.path = match path.strip_suffix("/api") {
             _ if path.ends_with("/websocket") => path.to_owned(),
@@ -250,7 +279,7 @@ impl Address {
                 _ => return Err(bad("has a port that is no number from 1 to 65535")),
             },
         };
-        Ok(Address { tls, host: host.to_owned(), port, path: path.to_owned() })
+        Ok(Address { tls, host: host.to_owned(), port, path: path.to_owned(), was_page: false })
     }
 
     /// Returns it as one text, for messages and the WebSocket request.
@@ -297,6 +326,10 @@ mod tests {
         check("ws://ha.lan/api/websocket/", "ws://ha.lan:80/api/websocket");
         check("wss://ha.example.org/house/", "wss://ha.example.org:443/house/api/websocket");
         check("ws://supervisor/core/websocket", "ws://supervisor:80/core/websocket");
+        check("http://ha.lan:8123/lovelace/0", "ws://ha.lan:8123/api/websocket");
+        check("http://ha.lan:8123/dashboard-up/floor/", "ws://ha.lan:8123/api/websocket");
+        check("https://ha.lan/config/devices", "wss://ha.lan:443/api/websocket");
+        check("http://ha.lan:8123/house", "ws://ha.lan:8123/house/api/websocket");
         check("[::1]:8123", "ws://[::1]:8123/api/websocket");
         check("fd00::1", "ws://[fd00::1]:8123/api/websocket");
         check(" 192.0.2.7:80 ", "ws://192.0.2.7:80/api/websocket");

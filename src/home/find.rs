@@ -9,6 +9,9 @@ use std::sync::Arc;
 /// Words less alike than this do not count as the same word misspelt.
 const ALIKE: f64 = 0.82;
 
+/// How well an entity fits its own id.
+const EXACT: u32 = 1000;
+
 /// A query, prepared once for many entities.
 pub(crate) struct Query {
     whole: String,
@@ -58,6 +61,10 @@ impl Query {
                 part.push((score, id));
             }
         }
+        // Whoever gives a whole id means that one, not those whose ids begin like it.
+        if whole.iter().any(|(score, _)| *score == EXACT) {
+            whole.retain(|(score, _)| *score == EXACT);
+        }
         match whole.is_empty() {
             true => (part, false),
             false => (whole, true),
@@ -69,7 +76,7 @@ impl Query {
         let name = entity.name.as_deref().unwrap_or_default().to_lowercase();
         let object = id.split_once('.').map_or(id, |(_, object)| object);
         if self.whole == id {
-            return sure(1000);
+            return sure(EXACT);
         }
         if self.whole == name || self.whole == object {
             return sure(950);

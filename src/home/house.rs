@@ -80,6 +80,13 @@ impl House {
         if place.token.is_empty() {
             status.degraded(why.clone());
         }
+        if place.address.was_page {
+            log::warn!(
+                "home '{name}': the address in the settings is one of a page; its path is left out, and \
+                 the house is looked for at {}",
+                place.address.text()
+            );
+        }
         House {
             link: Link::new(name.clone(), &why),
             cache: RwLock::new(Cache::new(name.clone(), config.most_entities)),
@@ -295,8 +302,10 @@ impl House {
 }
 
 fn not_configured() -> String {
-    "it is not configured; set HASS_TOKEN (home.token) to a long-lived access token of Home \
-     Assistant and HASS_HOST (home.url) to its address"
+    "it is not configured; set HASS_TOKEN (home.token) to a long-lived access token of Home Assistant \
+     (your profile there, Security, at the bottom) and HASS_HOST (home.url) to its address, like \
+     http://homeassistant.local:8123, in the environment or in hearth.toml in the data folder. 'hearth \
+     check' then tries both; start Hearth again after that"
         .to_owned()
 }
 

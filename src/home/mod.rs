@@ -16,6 +16,7 @@ mod entities;
 mod expect;
 mod feed;
 mod find;
+mod heard;
 mod history;
 mod house;
 mod moment;
@@ -32,6 +33,7 @@ mod select;
 mod settings;
 mod template;
 mod text;
+pub(crate) mod things;
 mod tools;
 mod view;
 mod watch;
@@ -229,7 +231,7 @@ pub fn offer(home: &Home, toolbox: &Toolbox) {
 
 /// Returns the page of the houses.
 pub fn page(home: &Home) -> web::Page {
-    let home = home.clone();
+    let (home, listened) = (home.clone(), home.clone());
     let summary = move |caller: &Caller| -> String {
         let sentence = |house: &Arc<House>| {
             if !house.is_fresh() {
@@ -248,6 +250,9 @@ pub fn page(home: &Home) -> web::Page {
         title: "Home",
         events: &["entity", "house"],
         summary: Some(Arc::new(summary)),
+        check: Some(Arc::new(move |caller, filter, value| {
+            heard::check(&listened, caller, filter, value)
+        })),
     }
 }
 

@@ -4,6 +4,8 @@ use crate::home::text::clean;
 
 /// Names less alike than this are not worth a question.
 const ALIKE: f64 = 0.72;
+/// Names at least so much alike are one with a slip in it.
+const MISSPELT: f64 = 0.8;
 /// At most so many names are offered.
 const MOST_OFFERED: usize = 3;
 /// At most so many names are listed where they are short words.
@@ -30,6 +32,11 @@ pub(crate) fn near<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Ve
     found.dedup_by(|a, b| a.1 == b.1);
     found.truncate(MOST_OFFERED);
     found.into_iter().map(|(_, name)| name).collect()
+}
+
+/// Whether `wanted` is most likely `name` with a slip of the finger in it.
+pub(crate) fn is_misspelt(wanted: &str, name: &str) -> bool {
+    strsim::normalized_damerau_levenshtein(&wanted.to_lowercase(), name) >= MISSPELT
 }
 
 /// Returns `; did you mean a or b?`, or nothing when no name is near.

@@ -1,5 +1,6 @@
 //! The whole house on one page: rooms, what is on, what is wrong.
 
+use crate::events;
 use crate::home::entities::{Cache, Entity};
 use crate::home::house::House;
 use crate::home::select::{Sight, domain};
@@ -32,6 +33,9 @@ const SWITCHED: &[&str] = &[
     "remote",
 ];
 
+/// Domains whose being open is.
+const OPENED: &[&str] = &["cover", "valve", "lock", "alarm_control_panel"];
+
 /// States of something that does nothing.
 const IDLE: &[&str] = &[
     "off",
@@ -49,8 +53,7 @@ const IDLE: &[&str] = &[
 
 /// Whether an entity does something, stands open or is unlocked.
 pub(crate) fn is_active(id: &str, entity: &Entity) -> bool {
-    let counted = SWITCHED.contains(&domain(id))
-        || ["cover", "valve", "lock", "alarm_control_panel"].contains(&domain(id));
+    let counted = SWITCHED.contains(&domain(id)) || OPENED.contains(&domain(id));
     counted && !IDLE.contains(&&*entity.state)
 }
 
@@ -58,15 +61,36 @@ fn is_missing(entity: &Entity) -> bool {
     &*entity.state == "unavailable"
 }
 
+fn is_battery(entity: &Entity) -> bool {
+    entity.attribute("device_class").is_some_and(|class| class == "battery")
+}
+
 /// Returns the charge of a battery that is low, in percent.
 fn low_battery(id: &str, entity: &Entity) -> Option<f64> {
-    let is_battery = || entity.attribute("device_class").is_some_and(|class| class == "battery");
+    let is_battery = || is_battery(entity);
     let charge = match domain(id) {
         "sensor" => entity.state.parse().ok().filter(|charge| *charge < LOW && is_battery()),
         "binary_sensor" => (&*entity.state == "on" && is_battery()).then_some(0.0),
         _ => None,
     };
     charge.or_else(|| entity.attribute("battery_level")?.as_f64()).filter(|charge| *charge < LOW)
+}
+
+/// Whether a change of an entity is seen in the overview: most sensors only count there.
+pub(crate) fn shows(cache: &Cache, change: &events::Entity) -> bool {
+    let id = &*change.entity_id;
+    let (Some(old), Some(new)) = (&change.old_state, &change.state) else { return true };
+    if old == new {
+        return false;
+    }
+    let is_counted = SWITCHED.contains(&domain(id)) || OPENED.contains(&domain(id));
+    let is_gone = [old, new].into_iter().any(|state| **state == *"unavailable");
+    let may_be_low = || {
+        let charge = |state: &str| state.parse::<f64>().is_ok_and(|charge| charge < LOW);
+        let was_low = domain(id) == "binary_sensor" || charge(old) || charge(new);
+        was_low && cache.get(id).is_some_and(is_battery)
+    };
+    is_counted || is_gone || may_be_low()
 }
 
 #[derive(Default)]

@@ -62,9 +62,7 @@ fn values(home: &Home) -> Values {
                     let cache = house.cache();
                     let sight = home.sight(caller);
                     let areas = cache.registry.areas.values();
-                    let seen = areas.filter(|area| {
-                        sight.iter(&cache).any(|(_, entity)| entity.area.as_ref() == Some(&area.id))
-                    });
+                    let seen = areas.filter(|area| sight.sees_area(&cache, &area.id));
                     found.extend(seen.map(|area| clean(&area.name, 60)));
                 }
                 _ => {}
@@ -86,7 +84,7 @@ fn write_review(home: &Home, call: &Call, args: &Map<String, Value>) -> Result<S
     Ok(format!(
         "Look over the house '{}' and tell me in a few lines: what is on or open that I may have \
          forgotten, what is wrong (unavailable devices, low batteries), and what you suggest. Change \
-         nothing before I agree. {} {NOTE}:\n\n{now}",
+         nothing before I agree. {} What follows is {NOTE}:\n\n{now}",
         house.name,
         standing(house)
     ))
@@ -95,8 +93,8 @@ fn write_review(home: &Home, call: &Call, args: &Map<String, Value>) -> Result<S
 fn write_room(home: &Home, call: &Call, args: &Map<String, Value>) -> Result<String, Error> {
     let house = home.house(Some(text(args, "house")))?;
     let cache = house.known()?;
-    let area = crate::home::select::area(&cache, text(args, "area"))?;
     let sight = home.sight(&call.caller);
+    let area = crate::home::select::area(&cache, sight, text(args, "area"))?;
     let fields = ["name", "state", "unit"];
     let rows: Vec<Value> = sight
         .iter(&cache)
@@ -118,7 +116,7 @@ fn write_room(home: &Home, call: &Call, args: &Map<String, Value>) -> Result<Str
     };
     Ok(format!(
         "This is about the room '{}' in the house '{}'. {wish} Use home_call with the ids \
-         below{left_out}. {} {NOTE}:\n\n{rows}",
+         below{left_out}. {} What follows is {NOTE}:\n\n{rows}",
         clean(name, 60),
         house.name,
         standing(house)

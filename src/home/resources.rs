@@ -8,7 +8,7 @@ use crate::home::select::domain;
 use crate::home::text::clean;
 use crate::home::{Home, overview, view};
 use crate::mcp::{Boxed, Contents, Entry, Page, Resources, Template, page};
-use crate::policy::Caller;
+use crate::policy::{Caller, EntityFacts};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -66,7 +66,7 @@ impl Shelf {
         }
         let id = rest.strip_prefix("entity/").ok_or_else(missing)?;
         let entity = sight.get(&cache, id).ok_or_else(missing)?;
-        Ok(view::json(house, &cache, id, entity))
+        Ok(view::json(house, &cache, sight, id, entity))
     }
 }
 
@@ -86,7 +86,7 @@ impl Resources for Shelf {
             Template {
                 uri: OVERVIEW,
                 name: "overview",
-                about: "Rooms, what is on, problems",
+                about: "Rooms, what is on, problems; whoever subscribes is told at most every second",
                 mime: JSON,
             },
         ]
@@ -129,6 +129,23 @@ impl Resources for Shelf {
             Event::House(change) => Some(format!("home://{}/overview", change.house)),
             _ => None,
         }
+    }
+
+    fn gathered(&self, caller: &Caller, event: &Event) -> Option<String> {
+        let Event::Entity(change) = event else { return None };
+        let facts = EntityFacts {
+            entity_id: &change.entity_id,
+            area: change.area.as_deref(),
+            labels: &change.labels,
+            exposed: change.exposed,
+        };
+        let sight = self.home.sight(caller);
+        if !sight.scope.permits(facts) || !sight.house.permits(facts) {
+            return None;
+        }
+        let house = self.home.house(Some(&change.house)).ok()?;
+        let is_shown = overview::shows(&house.cache(), change);
+        is_shown.then(|| format!("home://{}/overview", change.house))
     }
 
     fn list_changed(&self, event: &Event) -> bool {

@@ -67,7 +67,8 @@ fn about(house: &House, sight: Sight<'_>) -> Value {
     let about = house.about();
     let cache = house.cache();
     let registry = &cache.registry;
-    let areas = registry.areas.values().map(|area| {
+    let seen = registry.areas.values().filter(|area| sight.sees_area(&cache, &area.id));
+    let areas = seen.map(|area| {
         let floor = area.floor.as_ref().and_then(|floor| registry.floors.get(floor));
         json!({
             "id": clean(&area.id, 100),
@@ -125,9 +126,9 @@ async fn entities(
         state: asked.state.as_deref(),
         changed_within: asked.changed_within.as_deref(),
     };
-    let filter = Filter::read(&cache, wanted, now())?;
-    let wish = asked.query.as_deref().and_then(Wish::read);
     let sight = home.sight(&caller);
+    let filter = Filter::read(&cache, sight, wanted, now())?;
+    let wish = asked.query.as_deref().and_then(Wish::read);
     let hints = filter.strangers(&cache, sight)?;
     let fits = sight.iter(&cache).filter(|(id, entity)| filter.fits(id, entity));
     let mut found: Vec<&Arc<str>> = match wish {
@@ -135,8 +136,9 @@ async fn entities(
         Some(wish) => wish.among(&cache, fits).0.into_iter().map(|(_, id)| id).collect(),
     };
     found.sort_unstable();
-    let rows =
-        found.into_iter().filter_map(|id| Some(view::json(house, &cache, id, cache.get(id)?)));
+    let rows = found
+        .into_iter()
+        .filter_map(|id| Some(view::json(house, &cache, sight, id, cache.get(id)?)));
     let id = |row: &Value| row["id"].as_str().unwrap_or_default().to_owned();
     let mut page = page(rows, id, asked.cursor.as_deref(), BUDGET)?;
     let most = asked.limit.unwrap_or(MOST).clamp(1, MOST);
@@ -176,7 +178,7 @@ async fn entity(
     let cache = house.known()?;
     let sight = home.sight(&caller);
     let entity = sight.get(&cache, &id).ok_or_else(|| missing(&cache, sight, &id))?;
-    Ok(Json(view::json(house, &cache, &id, entity)))
+    Ok(Json(view::json(house, &cache, sight, &id, entity)))
 }
 
 /// Checks that a body is sent as JSON: a form of a foreign page can send anything but that.

@@ -1,6 +1,7 @@
-//! Renders a template in Home Assistant, once, within a time limit and a size.
+//! Renders a template in Home Assistant, once, within a time limit and a size; or tests a condition.
 
 use crate::error::Error;
+use crate::home::ask;
 use crate::home::house::House;
 use crate::home::text;
 use crate::home::text::clean;
@@ -73,6 +74,25 @@ pub(crate) async fn render(house: &House, template: &str, seconds: u64) -> Resul
         }
     };
     tokio::time::timeout(within, rendering).await.map_err(slow)?
+}
+
+/// Tests a condition as automations have it: whether it holds now.
+///
+/// # Errors
+/// Invalid when the condition is wrong, with Home Assistant's words; Offline. From `test_condition` of
+/// Home Assistant's WebSocket interface.
+pub(crate) async fn test(house: &House, condition: &Value) -> Result<bool, Error> {
+    #[derive(Deserialize)]
+    struct Tested {
+        result: Option<bool>,
+    }
+    if condition.to_string().len() > LONGEST {
+        return Err(Error::invalid(format!("the condition has more than {LONGEST} bytes")));
+    }
+    let command = json!({"type": "test_condition", "condition": condition});
+    let tested: Tested = ask::ask(house, &command).await?;
+    // None is said of a condition that is disabled.
+    Ok(tested.result.unwrap_or_default())
 }
 
 /// Text keeps its lines; everything else is cleaned as any value is.

@@ -2,6 +2,7 @@
 
 use crate::home::entities::{Cache, Entity};
 use crate::home::house::House;
+use crate::home::select::Sight;
 use crate::home::text::{self, clean};
 use serde_json::{Map, Value, json};
 
@@ -55,7 +56,7 @@ fn value(house: &House, cache: &Cache, id: &str, entity: &Entity, field: &str) -
     let area = || entity.area.as_ref().and_then(|area| registry.areas.get(area));
     match field {
         "name" => Some(clean(entity.name.as_deref()?, 100).into()),
-        "state" if is_password(entity) => Some("(hidden)".into()),
+        "state" if is_password(entity) => Some(HIDDEN.into()),
         "state" => Some(clean(&entity.state, 255).into()),
         "unit" => {
             let unit = entity.attribute("unit_of_measurement")?;
@@ -78,7 +79,10 @@ fn value(house: &House, cache: &Cache, id: &str, entity: &Entity, field: &str) -
         "exposed" => Some(entity.exposed.into()),
         "attributes" => Some(attributes(entity, None)),
         key if KEYS.contains(&key) => None,
-        attribute => Some(text::clean_value(entity.attribute(attribute)?)),
+        // One that says nothing is left out like one that is not there.
+        attribute => {
+            Some(text::clean_value(entity.attribute(attribute).filter(|value| !value.is_null())?))
+        }
     }
 }
 
@@ -103,6 +107,32 @@ pub(crate) fn whole(
     row
 }
 
+/// What is shown in place of a password.
+pub(crate) const HIDDEN: &str = "(hidden)";
+
+/// Takes the ids of members that may not be seen out of a row: a group may be seen, and part of what
+/// is in it not.
+pub(crate) fn hide_members(row: &mut Row, cache: &Cache, sight: Sight<'_>) {
+    const MEMBERS: [&str; 2] = ["entity_id", "group_members"];
+    if sight.is_open() {
+        return;
+    }
+    let is_seen = |id: &Value| id.as_str().is_none_or(|id| sight.get(cache, id).is_some());
+    let hide = |fields: &mut Row| {
+        for name in MEMBERS {
+            match fields.get_mut(name) {
+                Some(Value::Array(ids)) => ids.retain(is_seen),
+                Some(one) if !is_seen(one) => *one = Value::Null,
+                _ => {}
+            }
+        }
+    };
+    hide(row);
+    if let Some(Value::Object(attributes)) = row.get_mut("attributes") {
+        hide(attributes);
+    }
+}
+
 /// Whether the state is a password: a text entity in that mode.
 pub(crate) fn is_password(entity: &Entity) -> bool {
     entity.attributes.contains("\"password\"")
@@ -123,8 +153,15 @@ fn attributes(entity: &Entity, wanted: Option<&[String]>) -> Value {
 }
 
 /// Returns what a page or another program reads of an entity.
-pub(crate) fn json(house: &House, cache: &Cache, id: &str, entity: &Entity) -> Value {
+pub(crate) fn json(
+    house: &House,
+    cache: &Cache,
+    sight: Sight<'_>,
+    id: &str,
+    entity: &Entity,
+) -> Value {
     let mut row = whole(house, cache, id, entity, None);
+    hide_members(&mut row, cache, sight);
     if let Some(area) = &entity.area {
         row.insert("area_id".into(), json!(clean(area, 60)));
     }

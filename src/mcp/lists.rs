@@ -157,6 +157,16 @@ pub(crate) async fn read(
     Ok(contents)
 }
 
+/// The version of a resource whose changes are no events, when `caller` may know it.
+pub(crate) fn version(
+    toolbox: &Toolbox,
+    caller: &Caller,
+    profile: &Profile,
+    uri: &str,
+) -> Option<u64> {
+    shelf_of(toolbox, caller, profile, uri)?.version(caller, uri)
+}
+
 /// All values that fit what is typed for an argument of a prompt or a variable of a template.
 pub(crate) fn complete(
     toolbox: &Toolbox,

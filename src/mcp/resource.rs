@@ -74,6 +74,19 @@ pub trait Resources: Send + Sync {
     /// Returns the URI of the resource that `event` changed, when it is one of ours.
     fn changed(&self, event: &Event) -> Option<String>;
 
+    /// Returns a number that is another one whenever what `uri` holds has changed, for a shelf whose
+    /// changes are too many for the bus: while a client asked to be told of `uri`, it is looked up ten
+    /// times a second. `None` when its changes are events, or this caller may not know.
+    fn version(&self, _caller: &Caller, _uri: &str) -> Option<u64> {
+        None
+    }
+
+    /// Returns the URI of a resource that is the sum of many things, when `event` changed what `caller`
+    /// sees in it. Such changes are gathered, so that a client is told once in a while.
+    fn gathered(&self, _caller: &Caller, _event: &Event) -> Option<String> {
+        None
+    }
+
     /// Whether `event` changed which resources there are.
     fn list_changed(&self, event: &Event) -> bool;
 }

@@ -244,6 +244,10 @@ impl ServerHandler for Server {
         // First the ear, then the look: what changes from here on is told.
         self.begin_notices(caller.clone(), &cx.peer);
         self.wanted.add(&request.uri).map_err(|e| wire::protocol_error(&e))?;
+        let (toolbox, profile) = (&self.mcp.toolbox, &self.profile);
+        if let Some(version) = lists::version(toolbox, &caller, profile, &request.uri) {
+            self.wanted.versions().add(&request.uri, version);
+        }
         let look = lists::read(&self.mcp.toolbox, &caller, &self.profile, &request.uri).await;
         look.map(drop).map_err(|e| {
             self.wanted.remove(&request.uri);

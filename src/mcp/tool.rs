@@ -103,6 +103,7 @@ pub struct Tool {
     pub(crate) budget: Option<usize>,
     pub(crate) place: Option<Place>,
     pub(crate) also: Option<&'static str>,
+    pub(crate) whole: bool,
     pub(crate) input: Schema,
     pub(crate) output: Option<Schema>,
     pub(crate) run: Run,
@@ -209,6 +210,7 @@ impl Tool {
             budget: None,
             place: None,
             also: None,
+            whole: false,
             input,
             output,
             run,
@@ -268,6 +270,12 @@ impl Tool {
     /// Returns the least level that a caller needs.
     pub fn level(&self) -> Level {
         self.level
+    }
+
+    /// Says that it refuses whoever may use chosen entities only: it is not listed for them.
+    pub fn for_whole_house(mut self) -> Tool {
+        self.whole = true;
+        self
     }
 
     /// Lists it at `/mcp/<profile>` too, beside its service's own.

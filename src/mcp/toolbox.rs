@@ -155,8 +155,10 @@ impl Toolbox {
 
     /// Whether `caller` is shown what `service` offers at `level`. Not written to the audit log.
     pub(crate) fn shows(&self, caller: &Caller, tool: &Tool) -> bool {
+        let is_open = !tool.whole || caller.grant.entities.is_open();
         // The pair asks for the inner tool.
-        tool.service() == pair::SERVICE || self.inner.policy.may(caller, tool.service(), tool.level)
+        tool.service() == pair::SERVICE
+            || (is_open && self.inner.policy.may(caller, tool.service(), tool.level))
     }
 
     /// The tools that `caller` sees in `profile`. The pair is there only when it leads to more.

@@ -5,8 +5,9 @@
 use crate::error::Error;
 use crate::events::{Events, Reader};
 use rmcp::model::LoggingLevel;
-use std::collections::BTreeSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// So many resources may one session ask about.
@@ -19,6 +20,48 @@ const EARS: usize = 8;
 pub(crate) struct Wanted {
     state: Mutex<State>,
     ended: CancellationToken,
+    versions: Arc<Versions>,
+}
+
+/// Resources whose changes are looked up, with the version that the client knows of each.
+#[derive(Default)]
+pub(crate) struct Versions {
+    known: Mutex<BTreeMap<String, u64>>,
+    more: Notify,
+}
+
+impl Versions {
+    /// Begins to look after one, from this version on.
+    pub(crate) fn add(&self, uri: &str, version: u64) {
+        self.lock().insert(uri.to_owned(), version);
+        self.more.notify_one();
+    }
+
+    fn remove(&self, uri: &str) {
+        self.lock().remove(uri);
+    }
+
+    /// Waits until there is one to look after.
+    pub(crate) async fn any(&self) {
+        while self.lock().is_empty() {
+            self.more.notified().await;
+        }
+    }
+
+    /// Returns those that `look` gives another version of than the client knows.
+    pub(crate) fn changed(&self, look: impl Fn(&str) -> Option<u64>) -> Vec<String> {
+        let mut known = self.lock();
+        let news = known.iter_mut().filter_map(|(uri, version)| {
+            let now = look(uri).filter(|now| now != version)?;
+            *version = now;
+            Some(uri.clone())
+        });
+        news.collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, u64>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[derive(Default)]
@@ -63,6 +106,12 @@ impl Wanted {
 
     pub(crate) fn remove(&self, uri: &str) {
         self.lock().uris.remove(uri);
+        self.versions.remove(uri);
+    }
+
+    /// The resources whose changes are looked up.
+    pub(crate) fn versions(&self) -> Arc<Versions> {
+        self.versions.clone()
     }
 
     pub(crate) fn set_level(&self, level: LoggingLevel) {

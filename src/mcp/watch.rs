@@ -8,7 +8,7 @@
 
 use crate::events::{Event, Next, Reader, Service};
 use crate::mcp::client::{protocol_level, rank};
-use crate::mcp::wanted::{MOST, Wanted};
+use crate::mcp::wanted::{MOST, Versions, Wanted};
 use crate::mcp::{Changes, Mcp, Profile, lists};
 use crate::policy::{Caller, Level};
 use rmcp::model::{
@@ -24,6 +24,12 @@ use tokio_util::sync::CancellationToken;
 
 /// Changes of the resource list are gathered so long before one notice goes out.
 const GATHER: Duration = Duration::from_millis(100);
+
+/// Resources whose changes are no events are looked up so often.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Changes of what is the sum of many things are gathered so long.
+const GATHER_SUMS: Duration = Duration::from_secs(1);
 
 /// Where notices go.
 enum Sink<'a> {
@@ -49,6 +55,22 @@ impl Uris<'_> {
         match self {
             Uris::Session(wanted) => wanted.uris(),
             Uris::Subscription(uris) => uris.clone(),
+        }
+    }
+}
+
+/// Sums that changed and that the client is not told of yet; never more than it asked about.
+#[derive(Default)]
+struct Sums {
+    uris: BTreeSet<String>,
+    due: Option<Instant>,
+}
+
+impl Sums {
+    fn add(&mut self, uris: Vec<String>) {
+        if !uris.is_empty() {
+            self.uris.extend(uris);
+            self.due.get_or_insert_with(|| Instant::now() + GATHER_SUMS);
         }
     }
 }
@@ -82,8 +104,10 @@ impl Watch {
         peer: Peer<RoleServer>,
         ended: CancellationToken,
     ) {
+        let (sink, uris) = (Sink::Session(&peer), Uris::Session(&self.wanted));
+        let versions = self.wanted.versions();
         tokio::select! {
-            () = self.run(reader, Sink::Session(&peer), Uris::Session(&self.wanted)) => {}
+            () = self.run(reader, sink, uris, &versions) => {}
             () = ended.cancelled() => {}
         }
     }
@@ -91,23 +115,40 @@ impl Watch {
     /// Tells a subscription until it is cancelled, its token revoked, or the program ends.
     pub(crate) async fn subscription(&self, reader: Reader, context: &SubscriptionContext) {
         let asked = context.accepted().resource_subscriptions.clone().unwrap_or_default();
-        let uris = Uris::Subscription(asked.into_iter().take(MOST).collect());
+        let asked: BTreeSet<String> = asked.into_iter().take(MOST).collect();
+        let versions = Versions::default();
+        for uri in &asked {
+            if let Some(version) = self.version(uri) {
+                versions.add(uri, version);
+            }
+        }
+        let (sink, uris) = (Sink::Subscription(context.sink()), Uris::Subscription(asked));
         tokio::select! {
-            () = self.run(reader, Sink::Subscription(context.sink()), uris) => {}
+            () = self.run(reader, sink, uris, &versions) => {}
             () = context.cancelled() => {}
         }
     }
 
-    async fn run(&self, mut reader: Reader, sink: Sink<'_>, uris: Uris<'_>) {
+    /// The version of a resource whose changes are no events.
+    fn version(&self, uri: &str) -> Option<u64> {
+        lists::version(&self.mcp.toolbox, &self.caller, &self.profile, uri)
+    }
+
+    async fn run(&self, mut reader: Reader, sink: Sink<'_>, uris: Uris<'_>, versions: &Versions) {
         let mut changes = self.mcp.toolbox.changes();
         let mut seen = *changes.borrow_and_update();
         let mut revoked = self.mcp.toolbox.policy().revoked();
         let stopping = self.mcp.tasks.stopping();
         let mut list_due: Option<Instant> = None;
+        let mut look_due: Option<Instant> = None;
+        let mut sums = Sums::default();
         loop {
             let notices = tokio::select! {
                 next = reader.next() => match next {
-                    Next::Event(stamped) => self.hear(&stamped.event, &uris, &mut list_due).await,
+                    Next::Event(stamped) => {
+                        sums.add(self.sums(&stamped.event, &uris));
+                        self.hear(&stamped.event, &uris, &mut list_due).await
+                    }
                     Next::Lost(_) => {
                         list_due.get_or_insert_with(|| Instant::now() + GATHER);
                         uris.all().into_iter().map(Notice::Updated).collect()
@@ -121,9 +162,22 @@ impl Watch {
                     let now = *changes.borrow_and_update();
                     compare(std::mem::replace(&mut seen, now), now)
                 }
+                () = versions.any(), if look_due.is_none() => {
+                    look_due = Some(Instant::now() + LOOK);
+                    Vec::new()
+                }
+                () = at(look_due) => {
+                    look_due = None;
+                    let news = versions.changed(|uri| self.version(uri));
+                    news.into_iter().map(Notice::Updated).collect()
+                }
                 () = at(list_due) => {
                     list_due = None;
                     vec![Notice::Resources]
+                }
+                () = at(sums.due) => {
+                    sums.due = None;
+                    std::mem::take(&mut sums.uris).into_iter().map(Notice::Updated).collect()
                 }
                 changed = revoked.changed() => {
                     if changed.is_err() || !self.mcp.toolbox.policy().is_live(&self.caller) {
@@ -166,6 +220,13 @@ impl Watch {
             notices.push(Notice::Log(level, service.clone()));
         }
         notices
+    }
+
+    /// The sums that an event changed and this client asked about.
+    fn sums(&self, event: &Event, uris: &Uris<'_>) -> Vec<String> {
+        let shelves = lists::shelves(&self.mcp.toolbox, &self.caller, &self.profile);
+        let changed = shelves.into_iter().filter_map(|shelf| shelf.gathered(&self.caller, event));
+        changed.filter(|uri| uris.contain(uri)).collect()
     }
 
     /// A caller with a narrow view may have lost sight of what it asked about.

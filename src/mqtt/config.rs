@@ -2,6 +2,7 @@
 
 use crate::config::{Env, Fault, Form, JsonSchema, Range, Secret};
 use crate::mqtt::address::Address;
+use crate::mqtt::broker::{Broker, Embedded, OWN};
 use serde::{Deserialize, Serialize};
 
 /// Environment variables of section `[mqtt]`.
@@ -13,6 +14,8 @@ pub const ENV: &[Env] = &[
     Env::new("MAX_CONNECTIONS", "mqtt.max_sessions", Form::Number(1, 100)),
     Env::new("CONNECTION_TIMEOUT", "mqtt.connect_seconds", Form::Number(1, 600)),
     Env::new("MQTT_TIMEOUT", "mqtt.timeout_seconds", Form::Number(1, 3600)),
+    Env::new("WEB_HOST", "mqtt.web_host", Form::Text),
+    Env::new("WEB_PORT", "mqtt.web_port", Form::Number(0, 65_535)),
 ];
 
 /// The numbers that make sense.
@@ -92,6 +95,12 @@ pub struct Config {
     pub allow_control: bool,
     /// Each token may publish so often in a minute.
     pub publishes_per_minute: u64,
+    /// Listen at one more port, whose root is the page of MQTT; 0 picks a free one.
+    pub web_port: Option<u16>,
+    /// Where: as `http.host`, which it is without one.
+    pub web_host: String,
+    /// A broker of Hearth's own.
+    pub embedded: Embedded,
 }
 
 /// Another broker, reached by its name: what it needs to know stays out of tools' arguments.
@@ -151,6 +160,9 @@ impl Default for Config {
             allow_retained: false,
             allow_control: false,
             publishes_per_minute: 60,
+            web_port: None,
+            web_host: String::new(),
+            embedded: Embedded::default(),
         }
     }
 }
@@ -224,7 +236,18 @@ impl Config {
             }
             faults.extend(self.target(&place, profile).err());
         }
+        faults.extend(self.embedded.faults());
         faults
+    }
+
+    /// Makes an embedded broker the home's.
+    pub fn listen_to(&mut self, broker: &Broker) {
+        self.broker = format!("mqtt://{}", broker.address());
+        self.username = OWN.into();
+        self.password = broker.password().clone();
+        for other in [&mut self.ca_file, &mut self.cert_file, &mut self.key_file] {
+            other.clear();
+        }
     }
 
     /// Returns the home's broker.

@@ -1,7 +1,7 @@
 //! What the program shows of MQTT beside its tools: its page, its numbers, and places in its streams.
 
-use crate::mqtt::Mqtt;
 use crate::mqtt::session::{Session, State};
+use crate::mqtt::{Mqtt, broker};
 use crate::policy::{Caller, Level};
 use crate::web;
 use std::sync::Arc;
@@ -23,7 +23,8 @@ impl Mqtt {
 pub fn page(mqtt: &Mqtt) -> web::Page {
     let own = mqtt.clone();
     let summary = move |caller: &Caller| sentence(&own, caller);
-    web::Page { name: "mqtt", title: "MQTT", events: &[], summary: Some(Arc::new(summary)) }
+    let summary: web::Summary = Arc::new(summary);
+    web::Page { name: "mqtt", title: "MQTT", events: &[], summary: Some(summary), check: None }
 }
 
 /// The home's broker in one sentence.
@@ -47,13 +48,19 @@ fn sentence(mqtt: &Mqtt, caller: &Caller) -> String {
     }
 }
 
-/// Returns what `/metrics` shows of the home's broker and of what tools opened.
+/// Returns what `/metrics` shows of the home's broker.
 pub fn gather(mqtt: &Mqtt) -> web::Gather {
     let mqtt = mqtt.clone();
     Arc::new(move |meter| {
-        for session in mqtt.all_sessions() {
-            measure(&session, meter);
+        // Others have names made up at random, which no chart could follow.
+        if let Some(home) = &mqtt.shared.home {
+            measure(home, meter);
         }
+        if let Some(broker) = mqtt.broker() {
+            broker::measure(broker, meter);
+        }
+        let open = u32::try_from(mqtt.shared.sessions.count()).map_or(f64::MAX, f64::from);
+        meter.gauge("hearth_mqtt_sessions", "Sessions that tools opened", &[], open);
     })
 }
 

@@ -6,6 +6,7 @@
 mod address;
 mod aside;
 mod belongs;
+mod broker;
 mod config;
 mod decode;
 mod discovery;
@@ -24,6 +25,7 @@ mod prune;
 mod publish;
 mod rate;
 mod record;
+mod resources;
 mod retained;
 mod routes;
 mod scan;
@@ -36,13 +38,14 @@ mod silence;
 mod tools;
 mod watcher;
 
+pub use broker::{Broker, Embedded, Heard, Local, User};
 pub use config::{Config, ENV, Profile, RANGES};
+pub(crate) use discovery::{Ability, Device, Message, now, words};
 pub use face::{gather, page};
 pub use link::Reach;
 pub use routes::{API, routes};
 
 use crate::error::Error;
-use crate::events::Events;
 use crate::mcp::Toolbox;
 use crate::policy::{self, Caller, Policy};
 use crate::store::Store;
@@ -69,7 +72,6 @@ pub struct Mqtt {
 struct Shared {
     config: Config,
     tasks: Tasks,
-    events: Events,
     policy: Policy,
     store: Store,
     reach: Reach,
@@ -82,6 +84,7 @@ struct Shared {
     recorder: Recorder,
     /// Stands for this start of the program.
     run: String,
+    broker: Option<Broker>,
 }
 
 /// What the service stands on.
@@ -89,8 +92,6 @@ struct Shared {
 pub struct Base<'a> {
     /// Where recordings are kept, in a folder of their own.
     pub data_dir: &'a Path,
-    /// The bus.
-    pub events: &'a Events,
     /// What keeps it running.
     pub tasks: &'a Tasks,
     /// Who may what.
@@ -102,16 +103,23 @@ pub struct Base<'a> {
 }
 
 impl Mqtt {
-    /// Starts listening to the home's broker, when one is configured.
+    /// Starts the embedded broker when it is to run, and listens to the home's broker: the configured
+    /// one, else the embedded one.
     ///
     /// # Errors
-    /// Invalid when a setting is wrong.
+    /// Invalid when a setting is wrong; Broken when the embedded broker cannot have its port.
     pub fn start(config: &Config, base: Base<'_>) -> Result<Mqtt, Error> {
-        let Base { data_dir, events, tasks, policy, store, reach } = base;
-        let gate = Gate::new(config)?;
+        let Base { data_dir, tasks, policy, store, reach } = base;
+        let mut config = config.clone();
+        let embedded = &config.embedded;
+        let broker = embedded.enabled.then(|| Broker::start(embedded, tasks)).transpose()?;
+        if let Some(broker) = broker.as_ref().filter(|_| !config.is_configured()) {
+            config.listen_to(broker);
+        }
+        let gate = Gate::new(&config)?;
         let home = config.home().map(|target| {
             let ways = Ways { reach: reach.clone(), rules: None };
-            let session = Session::open(HOME, target, config, &ways, tasks);
+            let session = Session::open(HOME, target, &config, &ways, tasks);
             watch(&session, tasks);
             session
         });
@@ -124,9 +132,7 @@ impl Mqtt {
             }),
             recorder: Recorder::new(data_dir, tasks),
             run: policy::random_token()?[..12].to_owned(),
-            config: config.clone(),
             tasks: tasks.clone(),
-            events: events.clone(),
             policy: policy.clone(),
             store: store.clone(),
             reach: reach.clone(),
@@ -135,8 +141,15 @@ impl Mqtt {
             gate,
             publishes: Rate::new(config.publishes_per_minute),
             connects: Rate::new(CONNECTS_PER_MINUTE),
+            broker,
+            config,
         };
         Ok(Mqtt { shared: Arc::new(shared) })
+    }
+
+    /// Returns the embedded broker, when it runs.
+    pub(crate) fn broker(&self) -> Option<&Broker> {
+        self.shared.broker.as_ref()
     }
 
     /// Returns the first level of Home Assistant's discovery.
@@ -164,13 +177,11 @@ impl Mqtt {
 
     /// Returns the sessions that the caller may use, the home's first.
     pub(crate) fn sessions_of(&self, caller: &Caller) -> Vec<Arc<Session>> {
-        let opened = self.shared.sessions.list(caller).into_iter().map(|entry| entry.session);
-        self.session(caller, None).into_iter().chain(opened).collect()
-    }
-
-    /// Returns every session, the home's first; for what nobody in particular asks.
-    fn all_sessions(&self) -> Vec<Arc<Session>> {
-        self.shared.home.iter().cloned().chain(self.shared.sessions.all()).collect()
+        if may_see(caller).is_err() {
+            return Vec::new();
+        }
+        let others = self.shared.sessions.list(caller).into_iter().map(|entry| entry.session);
+        self.shared.home.iter().cloned().chain(others).collect()
     }
 
     fn config(&self) -> &Config {
@@ -233,4 +244,5 @@ fn watch(session: &Arc<Session>, tasks: &Tasks) {
 /// Hands in the tools.
 pub fn offer(mqtt: &Mqtt, toolbox: &Toolbox) {
     toolbox.add_tools(tools::tools(mqtt));
+    toolbox.add_resources(resources::resources(mqtt));
 }

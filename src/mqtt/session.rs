@@ -101,6 +101,7 @@ impl Session {
     pub(crate) fn options(&self, config: &Config) -> Options {
         Options {
             filters: self.filters.clone(),
+            kept_first: true,
             connect: Duration::from_secs(config.connect_seconds),
             keep_alive: Duration::from_secs(config.keep_alive),
             max_packet: config.max_packet_bytes,

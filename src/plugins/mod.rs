@@ -118,7 +118,13 @@ fn sentence(plugins: &Plugins) -> String {
 pub fn page(plugins: &Plugins) -> web::Page {
     let own = plugins.clone();
     let summary: web::Summary = Arc::new(move |_| sentence(&own));
-    web::Page { name: "plugins", title: "Scripts", events: &[], summary: Some(summary) }
+    web::Page {
+        name: "plugins",
+        title: "Scripts",
+        events: &[],
+        summary: Some(summary),
+        check: None,
+    }
 }
 
 /// Returns `text` with at most `most` characters and without any that do something to a log.

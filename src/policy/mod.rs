@@ -11,6 +11,7 @@ mod codes;
 mod confirm;
 mod grant;
 mod page;
+mod password;
 mod token;
 mod underway;
 
@@ -18,6 +19,7 @@ pub use audit::Outcome;
 pub use caller::{Caller, Via};
 pub(crate) use codes::{may_be_a_code, names_a_code};
 pub use grant::{EntityFacts, EntityScope, Grant, Level};
+pub use password::{PasswordHash, is_same_secret};
 pub use token::{NewToken, TokenInfo};
 pub(crate) use underway::Question;
 pub use underway::Underway;

@@ -27,6 +27,7 @@ struct Filter {
     house: Option<String>,
     entity_id: Option<String>,
     area: Option<String>,
+    domain: Option<String>,
     service: Option<String>,
 }
 
@@ -40,12 +41,13 @@ impl Filter {
                 "house" => &mut filter.house,
                 "entity_id" => &mut filter.entity_id,
                 "area" => &mut filter.area,
+                "domain" => &mut filter.domain,
                 "service" => &mut filter.service,
                 _ => {
-                    let name: String = name.chars().filter(|c| !c.is_control()).take(40).collect();
+                    let name = shown(&name);
                     return Err(Error::invalid(format!(
-                        "/events has no filter '{name}'; there is: area, entity_id, event, house, \
-                         service"
+                        "/events has no filter '{name}'; there is: area, domain, entity_id, \
+                         event, house, service"
                     )));
                 }
             };
@@ -65,14 +67,38 @@ impl Filter {
 
     /// A misspelled event would be waited for without end.
     fn check_events(&self) -> Result<(), Error> {
-        let wanted = self.event.iter().flat_map(|list| list.split(',')).map(str::trim);
-        for one in wanted {
+        for one in names(&self.event) {
             let known = Event::NAMES.iter().any(|name| matches(&Some(one.to_owned()), Some(name)));
             if !known {
-                let one: String = one.chars().filter(|c| !c.is_control()).take(40).collect();
                 let names = Event::NAMES.join(", ");
+                let one = shown(one);
                 return Err(Error::invalid(format!(
                     "there is no event '{one}'; there is: {names}"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// A house, a place or a part of Hearth that is not there would be waited for as well.
+    fn check_values(&self, caller: &Caller, web: &Web) -> Result<(), Error> {
+        let places = [("house", &self.house), ("area", &self.area), ("domain", &self.domain)];
+        for (filter, list) in places {
+            for one in names(list).filter(|one| !one.ends_with('*')) {
+                for check in web.parts.pages.iter().filter_map(|page| page.check.as_ref()) {
+                    check(caller, filter, one)?;
+                }
+            }
+        }
+        let parts = web.parts.tasks.health();
+        for one in names(&self.service) {
+            let is_there = |name: &str| matches(&Some(one.to_owned()), Some(name));
+            if !parts.iter().any(|part| is_there(part.name)) {
+                let all: Vec<&str> = parts.iter().map(|part| part.name).collect();
+                return Err(Error::not_found(format!(
+                    "there is no service '{}'; there is: {}",
+                    shown(one),
+                    all.join(", ")
                 )));
             }
         }
@@ -86,12 +112,24 @@ impl Filter {
             Event::Service(s) => (None, None, None, Some(&*s.service)),
             Event::Audit(_) => (None, None, None, None),
         };
+        let domain = entity.map(|id| id.split_once('.').map_or(id, |(domain, _)| domain));
         matches(&self.event, Some(event.name()))
             && matches(&self.house, house)
             && matches(&self.entity_id, entity)
             && matches(&self.area, area)
+            && matches(&self.domain, domain)
             && matches(&self.service, service)
     }
+}
+
+/// The names in a filter.
+fn names(list: &Option<String>) -> impl Iterator<Item = &str> {
+    list.iter().flat_map(|list| list.split(',')).map(str::trim)
+}
+
+/// A name as an error repeats it.
+fn shown(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(40).collect()
 }
 
 fn matches(wanted: &Option<String>, has: Option<&str>) -> bool {
@@ -130,6 +168,7 @@ pub(super) async fn events(
 ) -> Result<Response, Error> {
     let caller = required(caller)?;
     let filter = Filter::read(given)?;
+    filter.check_values(&caller, &web)?;
     let after = sse::last_event_id(&headers);
     let until = until_barred(&web.parts.policy, &web.parts.tasks, &caller, &headers);
     let bus = web.parts.events.clone();
@@ -218,6 +257,10 @@ mod tests {
         check("entity_id=light.*", &service(), false);
         check("house=home&area=kitchen", &light(), true);
         check("house=cabin", &light(), false);
+        check("domain=lock,light", &light(), true);
+        check("domain=lig*", &light(), true);
+        check("domain=switch", &light(), false);
+        check("domain=light", &service(), false);
         check("service=store", &service(), true);
         let lost = Event::House(House { house: "home".into(), change: HouseChange::Lost });
         check("house=home", &lost, true);
@@ -232,7 +275,10 @@ mod tests {
     #[test]
     fn a_filter_that_can_never_pass_anything_is_refused_with_what_there_is() {
         for (query, want) in [
-            ("entity=x", "/events has no filter 'entity'; there is: area, entity_id, event, house"),
+            (
+                "entity=x",
+                "/events has no filter 'entity'; there is: area, domain, entity_id, event",
+            ),
             ("event=entity,entitty", "there is no event 'entitty'; there is: service, entity"),
             ("event=x*", "there is no event 'x*'"),
             ("area=a&area=b", "the filter 'area' of /events is given twice"),
@@ -245,7 +291,8 @@ mod tests {
 
     #[test]
     fn nobody_is_told_what_it_may_not_know() {
-        let page = Page { name: "rooms", title: "Rooms", events: &["entity"], summary: None };
+        let page =
+            Page { name: "rooms", title: "Rooms", events: &["entity"], summary: None, check: None };
         let check = |grant: Grant, event: Event, want: bool| {
             let (name, grant) = ("tablet".into(), Arc::new(grant));
             let caller = Caller { name, via: Via::Http, grant, token: 7, underway: None };

@@ -6,6 +6,7 @@
 //! says who calls. Knows no service and never decides what a caller may do.
 
 mod assets;
+mod front;
 mod health;
 mod live;
 mod login;
@@ -17,6 +18,7 @@ mod state;
 mod tokens;
 
 pub use assets::bundled_pages;
+pub use front::front;
 pub use live::until_barred;
 pub use meter::{Gather, Meter};
 
@@ -46,6 +48,11 @@ pub struct Line {
 /// Returns a service's state in one plain sentence, for this caller.
 pub type Summary = Arc<dyn Fn(&Caller) -> String + Send + Sync>;
 
+/// Checks a value that somebody filters `/events` by or limits a token to: the caller, what it is
+/// (`house`, `area`, `label`, `domain`), and the value. It errs with what there is when the service knows that nothing can come of
+/// it, as far as this caller may know.
+pub type Check = Arc<dyn Fn(&Caller, &str, &str) -> Result<(), Error> + Send + Sync>;
+
 /// A service's page: its code was found by the bundler in `src/<name>/page`.
 #[derive(Clone)]
 pub struct Page {
@@ -57,6 +64,8 @@ pub struct Page {
     pub events: &'static [&'static str],
     /// The service in one sentence; `None` for a page that says it itself.
     pub summary: Option<Summary>,
+    /// Checks values of the filters for this service's events; `None` takes all.
+    pub check: Option<Check>,
 }
 
 /// What the routes are made of.
@@ -68,6 +77,8 @@ pub struct Parts {
     pub tasks: Tasks,
     /// What happens.
     pub events: Events,
+    /// What `hearth mcp` on this machine is called with, to find this Hearth.
+    pub local: Vec<String>,
     /// Whether this is the demo house; the page says so.
     pub demo: bool,
     /// The services' pages, in the order of the navigation.

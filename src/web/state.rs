@@ -18,6 +18,8 @@ pub(super) struct Answer {
     healthy: bool,
     ready: bool,
     who: Who,
+    /// The command that a client on this machine runs; for admins, since it names a folder.
+    command: Option<String>,
     services: Vec<Service>,
     pages: Vec<Listed>,
 }
@@ -49,7 +51,10 @@ pub(super) async fn state(
         title: page.title,
         summary: page.summary.as_ref().map(|summary| summary(&caller)),
     });
+    let is_admin = caller.grant.covers("web", Level::Admin);
+    let command = is_admin.then(|| command(&parts.local));
     Ok(Json(Answer {
+        command,
         version: env!("CARGO_PKG_VERSION"),
         demo: parts.demo,
         started: web.started,
@@ -59,6 +64,17 @@ pub(super) async fn state(
         services: parts.tasks.health().iter().map(Service::of).collect(),
         who: Who { name: caller.name, via: caller.via.word(), level: caller.grant.level },
     }))
+}
+
+/// `hearth` with these arguments, as a shell reads it.
+fn command(args: &[String]) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:".contains(c);
+    let quoted = |arg: &String| match !arg.is_empty() && arg.chars().all(is_plain) {
+        true => arg.clone(),
+        false => format!("'{}'", arg.replace('\'', r"'\''")),
+    };
+    let words: Vec<String> = args.iter().map(quoted).collect();
+    format!("hearth {}", words.join(" "))
 }
 
 /// Answers `/api/web/logs`; for admins, since it tells of everybody and everything.

@@ -120,8 +120,8 @@ class McpHttp:
 
     BOTH = "Accept: application/json, text/event-stream\r\nContent-Type: application/json\r\n"
 
-    def __init__(self, address, token=None):
-        self.address, self.token = address, token
+    def __init__(self, address, token=None, path="/mcp"):
+        self.address, self.token, self.path = address, token, path
         self.http, self.number, self.session = Http(address, token), 0, ""
         status, headers, body = self.post(hello(self.next()))
         if status != 200:
@@ -137,7 +137,7 @@ class McpHttp:
         return self.number
 
     def post(self, what):
-        return self.http.ask("POST", "/mcp", json.dumps(what).encode(), self.BOTH + self.session)
+        return self.http.ask("POST", self.path, json.dumps(what).encode(), self.BOTH + self.session)
 
     def ask(self, method, **params):
         return answer_in(self.post(message(method, self.next(), **params))[2])
@@ -151,7 +151,7 @@ class McpHttp:
     def stream(self):
         """Opens the stream of the server's own messages."""
         stream = Http(self.address, self.token)
-        stream.send("GET", "/mcp", headers="Accept: text/event-stream\r\n" + self.session)
+        stream.send("GET", self.path, headers="Accept: text/event-stream\r\n" + self.session)
         status, _ = stream.head()
         if status != 200:
             raise RuntimeError(f"the event stream got {status}")

@@ -2,5 +2,6 @@
 //! Assistant.
 
 mod client;
+mod devices;
 mod protocol;
 mod shapes;

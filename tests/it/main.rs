@@ -11,8 +11,11 @@
 
 mod app;
 mod assistant;
+mod audio;
 mod demo;
 mod dependencies;
+mod docs;
+mod first_day;
 mod harness;
 mod home;
 mod http;

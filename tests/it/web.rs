@@ -39,12 +39,17 @@ impl House {
             title: "Rooms",
             events: &["entity"],
             summary: Some(Arc::new(|caller| format!("hello {}", caller.name))),
+            check: Some(Arc::new(|_, filter, value| match value {
+                "attic" => Err(Error::not_found(format!("there is no {filter} 'attic'"))),
+                _ => Ok(()),
+            })),
         };
         let line = Line { at: 1.0, level: "info", target: "store".into(), text: "opened".into() };
         let parts = Parts {
             policy: policy.clone(),
             tasks: tasks.clone(),
             events: events.clone(),
+            local: vec!["mcp".into(), "--data-dir".into(), "/srv/my data".into()],
             demo: true,
             pages: vec![page],
             log: Arc::new(move || vec![line.clone()]),

@@ -30,11 +30,11 @@ pub(crate) async fn meet(house: &House, service: &str) {
 /// NotFound: names what there is instead.
 pub(super) fn check(cache: &Cache, sight: Sight<'_>, service: &str) -> Result<(), Error> {
     let services = &cache.services;
-    if !services.are_known() || services.aim(service).is_some() {
-        return Ok(());
-    }
     // A script is a service of its own, and its name is not for everybody.
     let is_shown = |name: &&str| cache.get(name).is_none_or(|entity| sight.permits(name, entity));
+    if !services.are_known() || (services.aim(service).is_some() && is_shown(&service)) {
+        return Ok(());
+    }
     let (own, name) = service.split_once('.').unwrap_or((service, ""));
     let what = format!("Home Assistant has no service '{}'", clean(service, 80));
     let siblings: Vec<&str> = services.of(own).filter(is_shown).collect();

@@ -1,12 +1,14 @@
 //! Calls a service of Home Assistant on behalf of somebody, and says what came of it.
 //!
 //! The order of things: find the entities that it would touch and check that this caller may touch
-//! each of them (`plan`), ask for a confirmation where one is needed, call, and watch the entities
+//! each of them and whether the data makes sense (`plan`, `data`), ask for a confirmation where one is needed, call, and watch the entities
 //! until the state shows the result, for a bounded time (`under`). Tools and routes both end here;
 //! nothing else calls a service.
 
+mod data;
 mod known;
 mod plan;
+mod reach;
 mod under;
 
 pub(crate) use known::meet;

@@ -2,7 +2,8 @@
 
 use crate::error::Error;
 use crate::home::Home;
-use crate::home::call::known;
+use crate::home::call::reach::{self, Beyond};
+use crate::home::call::{data as form, known};
 use crate::home::confirm::{self, Rules};
 use crate::home::entities::Cache;
 use crate::home::house::House;
@@ -38,12 +39,14 @@ pub(crate) struct Plan {
     pub(crate) risky: Vec<String>,
     /// What it reaches besides, sorted: members of scenes and groups, ids among the data.
     pub(crate) implied: Vec<String>,
+    /// Fields of the data that Home Assistant's description of the service does not name.
+    strange: Vec<String>,
 }
 
 /// Finds out what an order would touch and whether `caller` may.
 ///
 /// # Errors
-/// Invalid for a service or data of the wrong shape, NotFound for targets that are not there,
+/// Invalid for a service or data that cannot be, NotFound for targets that are not there,
 /// Refused for what this caller may not.
 pub(crate) fn plan(
     home: &Home,
@@ -91,10 +94,20 @@ fn plan_quietly(
         let e = format!("{service}: nothing in that target is something it acts on");
         return Err(with(Error::not_found(e)));
     }
-    let implied = implied(&cache, &service, &touched, &data);
-    let hidden = implied.iter().find(|id| sight.get(&cache, id).is_none());
-    if let Some(id) = hidden {
-        let e = format!("{service} would reach '{id}', which '{}' may not use", caller.name);
+    let implied = reach::implied(&cache, &service, &touched, &data);
+    if let Some(beyond) = reach::beyond(&cache, sight, &data, &implied) {
+        let e = match beyond {
+            Beyond::Named(id) => format!(
+                "{service}: the data names '{}', which is none of the entities that '{}' may use",
+                text::clean(&id, 80),
+                caller.name
+            ),
+            Beyond::Inside => format!(
+                "{service} would reach entities that '{}' may not use: part of a group or a scene is \
+                 none of its share",
+                caller.name
+            ),
+        };
         return Err(with(Error::refused(e)));
     }
     if touched.is_empty() && implied.is_empty() && !sight.is_open() {
@@ -104,9 +117,12 @@ fn plan_quietly(
         );
         return Err(with(Error::refused(e)));
     }
+    form::check(&cache, &service, &touched, &data).map_err(with)?;
+    let strange = form::unknowns(&cache, &service, &data).into_iter();
+    let strange = strange.map(|name| text::clean(name, 60)).collect();
     let risky = risky(home, &cache, &service, &touched, &implied);
     let implied = implied.into_iter().collect();
-    Ok(Plan { service, data, return_response, touched, risky, implied })
+    Ok(Plan { service, data, return_response, touched, risky, implied, strange })
 }
 
 /// Returns a service as it is called, whatever its case.
@@ -154,61 +170,6 @@ fn take_targets(data: &mut Map<String, Value>, target: &mut Target) -> Result<()
         }
     }
     Ok(())
-}
-
-/// Entities that a call reaches without being aimed at them: members of groups and scenes, ids among
-/// the data, the script that a service is named after.
-fn implied(
-    cache: &Cache,
-    service: &str,
-    touched: &[Arc<str>],
-    data: &Map<String, Value>,
-) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for id in touched {
-        add_members(cache, id, &mut found, 0);
-    }
-    for (key, value) in data {
-        add_mentioned(cache, key, &mut found);
-        add_ids(cache, value, &mut found, 0);
-    }
-    if domain(service) == "script" {
-        add_mentioned(cache, service, &mut found);
-    }
-    found.retain(|id| !touched.iter().any(|touched| **touched == **id));
-    found
-}
-
-fn add_members(cache: &Cache, id: &str, found: &mut BTreeSet<String>, depth: usize) {
-    let Some(entity) = cache.get(id).filter(|_| depth < 8) else { return };
-    for member in entity.members() {
-        if cache.get(&member).is_some() && found.insert(member.clone()) {
-            add_members(cache, &member, found, depth + 1);
-        }
-    }
-}
-
-fn add_ids(cache: &Cache, value: &Value, found: &mut BTreeSet<String>, depth: usize) {
-    match value {
-        Value::String(text) => text.split(',').for_each(|id| add_mentioned(cache, id, found)),
-        Value::Array(items) if depth < 8 => {
-            items.iter().for_each(|item| add_ids(cache, item, found, depth + 1));
-        }
-        Value::Object(fields) if depth < 8 => {
-            for (key, field) in fields {
-                add_mentioned(cache, key, found);
-                add_ids(cache, field, found, depth + 1);
-            }
-        }
-        _ => {}
-    }
-}
-
-fn add_mentioned(cache: &Cache, text: &str, found: &mut BTreeSet<String>) {
-    let id = text.trim();
-    if id.contains('.') && cache.get(id).is_some() && found.insert(id.to_owned()) {
-        add_members(cache, id, found, 0);
-    }
 }
 
 fn risky(
@@ -261,6 +222,13 @@ impl Plan {
                 "{service} is aimed at no entity; what it changes is not known beforehand"
             ));
         }
+        let service = &self.service;
+        sentences.extend(self.strange.iter().take(5).map(|name| {
+            format!(
+                "Home Assistant's description of {service} has no field '{name}'; whether it takes \
+                 it, only the call tells"
+            )
+        }));
         sentences
     }
 

@@ -29,8 +29,8 @@ pub(crate) async fn list(
         let why = clean(&e.body_text(), 300);
         Error::invalid(format!("/api/home/changes takes a cursor alone: {why}"))
     })?;
-    let changes = Undoer { home: &home, caller: &caller, confirm: None }.list().await?;
-    list_changes(&home, changes, &asked.cursor).map(Json)
+    let by = Undoer { home: &home, caller: &caller, confirm: None };
+    list_changes(&home, by, &asked.cursor).await.map(Json)
 }
 
 #[derive(Default, Deserialize)]

@@ -6,6 +6,7 @@ use crate::home::Home;
 use crate::home::call::{self, Order, Plan};
 use crate::home::changes::{Change, Draft, Part, Stand, states};
 use crate::home::house::House;
+use crate::home::rename::undo::{self as rename, Kept};
 use crate::home::select::Target;
 use crate::home::settings::access::Object;
 use crate::home::settings::diff::{diff, hash};
@@ -27,6 +28,18 @@ pub(crate) struct Undoer<'a> {
 }
 
 impl<'a> Undoer<'a> {
+    /// Returns the renames that the caller may see. They reach into every configuration, so whoever
+    /// may see chosen entities only sees none of them.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub(crate) async fn renames(&self) -> Result<Vec<Kept>, Error> {
+        match self.home.sight(self.caller).is_open() {
+            true => rename::all(self.home).await,
+            false => Ok(Vec::new()),
+        }
+    }
+
     /// Returns the changes that the caller may see, the newest first. Those whose outcome was not
     /// noted are compared with what their house has.
     ///

@@ -7,6 +7,7 @@
 
 mod delta;
 mod entity;
+mod fields;
 mod pool;
 mod registry;
 mod services;
@@ -15,12 +16,14 @@ mod services;
 mod tests;
 
 pub(crate) use entity::Entity;
+pub(crate) use fields::{Field, Form};
 pub(crate) use registry::{Area, Entry, Registry, Shelf};
 pub(crate) use services::{Aim, Services};
 
 use crate::error::Error;
 use crate::events;
 use crate::home::text;
+use crate::home::view::{HIDDEN, is_password};
 use delta::{Delta, Diff, Whole};
 use pool::Pool;
 use serde_json::value::RawValue;
@@ -212,11 +215,13 @@ impl Cache {
     }
 
     fn event(&self, id: &Arc<str>, entity: &Entity, old: Option<Arc<str>>) -> events::Entity {
+        // Readers of the bus are shown a password no more than whoever asks for the entity.
+        let hidden = is_password(entity).then(|| Arc::<str>::from(HIDDEN));
         events::Entity {
             house: self.house.clone(),
             entity_id: id.clone(),
-            state: Some(entity.state.clone()),
-            old_state: old,
+            state: hidden.clone().or_else(|| Some(entity.state.clone())),
+            old_state: old.map(|old| hidden.unwrap_or(old)),
             name: entity.name.clone(),
             area: entity.area.clone(),
             labels: entity.labels.clone(),

@@ -273,6 +273,15 @@ impl Registry {
         entry.area.as_ref().or(device.and_then(|device| device.area.as_ref()))
     }
 
+    /// Returns the ids of the entities of a device, in order.
+    pub(crate) fn of_device(&self, device: &str) -> Vec<String> {
+        let own = |entry: &&Entry| entry.device.as_deref() == Some(device);
+        let mut ids: Vec<String> =
+            self.entries.values().filter(own).map(|entry| entry.id.to_string()).collect();
+        ids.sort_unstable();
+        ids
+    }
+
     /// Returns the labels of an entity and its device, without repetition.
     pub(crate) fn labels_of(&self, entry: &Entry) -> Vec<Arc<str>> {
         let device = entry.device.as_ref().and_then(|id| self.devices.get(id));

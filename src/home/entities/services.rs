@@ -1,7 +1,7 @@
-//! Which services a house has and what each may be aimed at, as `get_services` says. Pure.
-//!
-//! Only names and targets are kept: whether the data of a call is right, Home Assistant judges.
+//! Which services a house has, what each may be aimed at and what its data may hold, as
+//! `get_services` says. Pure.
 
+use crate::home::entities::fields::{self, Field};
 use crate::home::select::domain;
 use serde::Deserialize;
 use serde_json::Value;
@@ -22,12 +22,18 @@ pub(crate) enum Aim {
 #[derive(Default)]
 pub(crate) struct Services {
     /// `domain.name`; empty while Home Assistant has not said it.
-    all: BTreeMap<Box<str>, Aim>,
+    all: BTreeMap<Box<str>, Service>,
+}
+
+struct Service {
+    aim: Aim,
+    fields: Box<[Field]>,
 }
 
 #[derive(Deserialize)]
 struct Said {
     target: Option<Value>,
+    fields: Option<Value>,
 }
 
 type Answer = BTreeMap<String, BTreeMap<String, Said>>;
@@ -40,8 +46,10 @@ impl Services {
     pub(crate) fn read(json: &str) -> Result<Services, serde_json::Error> {
         let answer: Answer = serde_json::from_str(json)?;
         let all = answer.into_iter().flat_map(|(own, services)| {
-            let row =
-                move |(name, said): (String, Said)| (format!("{own}.{name}").into(), said.aim());
+            let row = move |(name, said): (String, Said)| {
+                let fields = fields::read(said.fields.as_ref());
+                (format!("{own}.{name}").into(), Service { aim: said.aim(), fields })
+            };
             services.into_iter().map(row)
         });
         Ok(Services { all: all.collect() })
@@ -54,7 +62,12 @@ impl Services {
 
     /// Returns what a service may be aimed at; `None` when there is no such service.
     pub(crate) fn aim(&self, service: &str) -> Option<&Aim> {
-        self.all.get(service)
+        self.all.get(service).map(|service| &service.aim)
+    }
+
+    /// Returns the fields that its description names; none when there is no such service.
+    pub(crate) fn fields(&self, service: &str) -> &[Field] {
+        self.all.get(service).map_or(&[], |service| &service.fields)
     }
 
     /// Returns the services of a domain as `domain.name`.

@@ -5,6 +5,9 @@
 
 use std::collections::BTreeMap;
 
+/// What is said in place of a state while an entity was not there: removed, and made anew later.
+pub(crate) const GONE: &str = "removed";
+
 /// A state and when it began, seconds since 1970.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Sample {
@@ -59,7 +62,7 @@ pub(crate) fn number(state: &str) -> Option<f64> {
 
 /// Whether a state says nothing.
 pub(crate) fn is_gap(state: &str) -> bool {
-    matches!(state, "" | "unknown" | "unavailable")
+    matches!(state, "" | "unknown" | "unavailable" | GONE)
 }
 
 /// Whether these are numbers, but for gaps.

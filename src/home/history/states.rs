@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::home::ask;
 use crate::home::history::recorder::check_states;
-use crate::home::history::spread::{Held, Sample, Span, are_numbers, durations, numbers};
+use crate::home::history::spread::{GONE, Held, Sample, Span, are_numbers, durations, numbers};
 use crate::home::history::{When, rounded};
 use crate::home::house::House;
 use crate::home::moment::utc;
@@ -18,8 +18,9 @@ const MOST_NAMED: usize = 6;
 
 #[derive(Deserialize)]
 struct Said {
+    /// None while the entity was not there.
     #[serde(rename = "s")]
-    state: Box<str>,
+    state: Option<Box<str>>,
     /// When its state changed, if that is not when it was written.
     #[serde(rename = "lc")]
     changed: Option<f64>,
@@ -85,6 +86,7 @@ fn row(house: &House, id: &str, said: Vec<Said>, when: When) -> Row {
 fn changes(said: Vec<Said>) -> Vec<Sample> {
     let mut samples: Vec<Sample> = Vec::with_capacity(said.len());
     for Said { state, changed, updated } in said {
+        let state = state.unwrap_or_else(|| GONE.into());
         if samples.last().is_none_or(|last| last.state != state) {
             samples.push(Sample { at: changed.unwrap_or(updated), state });
         }

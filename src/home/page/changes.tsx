@@ -13,6 +13,8 @@ interface Change {
   service?: string;
   object?: string;
   name?: string;
+  to?: string;
+  new_name?: string;
   entities?: string[];
   and_more?: boolean;
   outcome?: string;
@@ -33,8 +35,11 @@ const question = signal<{ change: Change; confirm: string; why: string } | null>
 
 const changes = loader<Page>(() => get<Page>("api/home/changes"));
 
+const renamed = (c: Change) => (c.to || c.new_name ? ` → ${[c.to, c.new_name].filter(Boolean).join(", ")}` : "");
 const what = (c: Change) =>
-  c.kind ? `${c.kind} ${c.name || c.object || ""}`.trim() : `${c.service} · ${(c.entities ?? []).join(", ")}${c.and_more ? ", …" : ""}`;
+  c.kind
+    ? `${c.kind} ${c.name || c.object || ""}`.trim() + renamed(c)
+    : `${c.service} · ${(c.entities ?? []).join(", ")}${c.and_more ? ", …" : ""}`;
 
 async function undo(change: Change, confirm?: string) {
   undoing.value = change.id;

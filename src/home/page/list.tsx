@@ -145,7 +145,7 @@ export function House() {
   const lead = useComputed(() => {
     const shown = sorted.value.filter((s) => !s.peek().category).length;
     const rooms = houses.value.reduce((n, h) => n + h.areas.length, 0);
-    return shown ? t.lead(shown, rooms) : "";
+    return shown ? t.lead(shown, sorted.value.length - shown, rooms) : "";
   });
   return (
     <>

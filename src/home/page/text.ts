@@ -4,8 +4,9 @@ const plural = (n: number, one: string, many: string) => `${n} ${n === 1 ? one :
 export const t = {
   language: "en-GB",
   title: "Home",
-  lead: (entities: number, areas: number) =>
-    `${plural(entities, "thing", "things")} in ${plural(areas, "area", "areas")}`,
+  lead: (shown: number, more: number, areas: number) =>
+    `${plural(shown, "entity", "entities")} in ${plural(areas, "area", "areas")}` +
+    (more ? `, and ${more} for settings and diagnosis, which the search finds` : ""),
   search: "Search by name, area or state",
   filter: "Show",
   all: "All",
@@ -39,7 +40,7 @@ export const t = {
     ask: (what: string) => `Undo: ${what}`,
     more: "Show older ones",
     by: (who: string) => `by ${who}`,
-    said: { created: "Created", changed: "Changed", deleted: "Deleted", called: "Used" } as Record<string, string>,
+    said: { created: "Created", changed: "Changed", deleted: "Deleted", called: "Used", renamed: "Renamed" } as Record<string, string>,
   },
   detail: {
     changed: "Changed",

@@ -14,9 +14,10 @@ pub(crate) use object::{Place, read, write};
 
 use crate::error::Error;
 use crate::home::house::House;
-use crate::home::select;
+use crate::home::select::{self, Sight};
 use crate::home::text::clean;
 use crate::home::{Home, ask};
+use crate::policy::EntityScope;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -76,6 +77,9 @@ pub(crate) fn thing(house: &House, kind: &str, wanted: &str) -> Result<Thing, Er
     }
     let cache = house.known()?;
     let registry = &cache.registry;
+    // Only who may see everything asks what uses something.
+    let open = EntityScope::default();
+    let all = Sight { scope: &open, house: &open };
     let is = |name: Option<&str>| name.is_some_and(|n| n.eq_ignore_ascii_case(wanted));
     for kind in kinds {
         let id = match kind {
@@ -86,13 +90,13 @@ pub(crate) fn thing(house: &House, kind: &str, wanted: &str) -> Result<Thing, Er
                 let own = registry.devices.get(wanted).or_else(named);
                 own.map(|device| device.id.to_string())
             }
-            Kind::Area => select::area(&cache, wanted).ok().map(|id| id.to_string()),
+            Kind::Area => select::area(&cache, all, wanted).ok().map(|id| id.to_string()),
             Kind::Floor => {
                 let named = || registry.floors.values().find(|floor| is(Some(&floor.name)));
                 let own = registry.floors.get(wanted).or_else(named);
                 own.map(|floor| floor.id.to_string())
             }
-            Kind::Label => select::label(&cache, wanted).ok().map(|id| id.to_string()),
+            Kind::Label => select::label(&cache, all, wanted).ok().map(|id| id.to_string()),
         };
         if let Some(id) = id {
             return Ok(Thing { kind, id });

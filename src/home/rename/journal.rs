@@ -17,10 +17,11 @@ const MARKS: &str = "home-rename-mark";
 const KEPT: usize = 50;
 
 /// How far a change is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Stage {
     /// The new is being written.
+    #[default]
     Forward,
     /// The old is being written again.
     Back,
@@ -38,13 +39,21 @@ impl Stage {
 }
 
 /// One change as a whole.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Head {
     /// Sorts by time; unique in a house.
     pub(crate) id: String,
     pub(crate) from: String,
     pub(crate) to: String,
+    /// The kind of what is renamed and what people call it.
+    pub(crate) title: String,
+    /// The new name; empty for the one that its integration gives. `None` when it stays.
+    pub(crate) new_name: Option<String>,
     pub(crate) by: String,
+    pub(crate) via: String,
+    /// The rename that this one takes back.
+    pub(crate) undoes: Option<String>,
     /// Seconds since 1970.
     pub(crate) at: f64,
     pub(crate) steps: usize,
@@ -61,6 +70,22 @@ pub(crate) struct Step {
     pub(crate) title: String,
     pub(crate) old: Value,
     pub(crate) new: Value,
+}
+
+impl Step {
+    /// The field that holds the name of an entity, a device or an area.
+    pub(crate) fn name_field(&self) -> &'static str {
+        match &self.place {
+            Place::Device(_) => "name_by_user",
+            _ => "name",
+        }
+    }
+
+    /// The name that it gives, empty for none of its own; `None` when the name stays.
+    pub(crate) fn new_name(&self) -> Option<String> {
+        let (old, new) = (&self.old[self.name_field()], &self.new[self.name_field()]);
+        (old != new).then(|| new.as_str().unwrap_or_default().to_owned())
+    }
 }
 
 /// The journal of one house.
@@ -152,7 +177,7 @@ impl Journal {
         match json {
             Some(json) => read(&json),
             None => Err(Error::not_found(format!(
-                "there is no change '{}' of the house '{}'; home_rename answers each with its name",
+                "there is no rename '{}' of the house '{}'; home_undo lists those that are kept",
                 crate::home::text::clean(id, 60),
                 self.house
             ))),

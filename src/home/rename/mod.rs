@@ -3,11 +3,12 @@
 //! The plan is written into the store before the first write to the house (`journal`); then each write
 //! is compared and done (`carry`). Whatever ends in between – this process, the house, the network –
 //! the change is finished or taken back as soon as the house is connected again, never left mixed.
-//! Fed by `home_rename`; whoever undoes changes calls [`undo`].
+//! Fed by `home_rename`, and by `home_undo` through `undo`.
 
 mod carry;
 mod journal;
 mod plan;
+pub(crate) mod undo;
 
 pub(crate) use journal::{Head, Stage};
 pub(crate) use plan::{Order, Plan, plan};
@@ -16,9 +17,8 @@ use crate::error::Error;
 use crate::events::{Event, HouseChange, Next, Reader};
 use crate::home::Home;
 use crate::home::house::{House, now};
-use crate::home::refs::{self, Kind, Place, Thing};
 use crate::policy::{Caller, Outcome};
-use journal::Journal;
+use journal::{Journal, Step};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -136,7 +136,7 @@ pub(crate) async fn run(
         return Err(house.link.away());
     }
     let (send, done) = oneshot::channel();
-    let (job_home, job_house, by) = (home.clone(), house.clone(), caller.name.to_string());
+    let (job_home, job_house, by) = (home.clone(), house.clone(), caller.clone());
     // A client that hangs up must not stop it half way.
     home.tasks().job(async move {
         let _ = send.send(write(&job_home, &job_house, &by, plan).await);
@@ -188,7 +188,7 @@ fn target(house: &House, plan: &Plan) -> String {
     format!("{from}{to}{name} in {count} places of the house '{}'", house.name)
 }
 
-async fn write(home: &Home, house: &House, by: &str, plan: Plan) -> Result<Head, Error> {
+async fn write(home: &Home, house: &House, by: &Caller, plan: Plan) -> Result<Head, Error> {
     let _turn = house.desk.turn.lock().await;
     settle(home, house).await.map_err(|e| e.at("an earlier rename is not finished"))?;
     let journal = Journal::of(home.store(), &house.name);
@@ -196,9 +196,13 @@ async fn write(home: &Home, house: &House, by: &str, plan: Plan) -> Result<Head,
     let mut head = Head {
         // Milliseconds since 1970; whoever has the turn is alone, and a store write takes longer.
         id: format!("r{:013}", (at * 1000.0) as u64),
+        title: plan.steps.first().map(|step| step.title.clone()).unwrap_or_default(),
+        new_name: plan.steps.first().and_then(Step::new_name),
         from: plan.from,
         to: plan.to,
-        by: by.to_owned(),
+        by: by.name.to_string(),
+        via: by.via.word().to_owned(),
+        undoes: plan.undoes,
         at,
         steps: plan.steps.len(),
         stage: Stage::Forward,
@@ -215,90 +219,4 @@ async fn write(home: &Home, house: &House, by: &str, plan: Plan) -> Result<Head,
         log::warn!("home '{}': old renames are kept for now: {e}", house.name);
     }
     Ok(head)
-}
-
-/// Plans to take a finished change back as a whole: the id, the name and every configuration. What
-/// was edited since keeps its edits and gets only the old id again.
-///
-/// # Errors
-/// NotFound for a change that is not kept, Conflict when it is not done or no longer stands; as
-/// [`plan`].
-pub(crate) async fn undo(home: &Home, house: &House, id: &str) -> Result<Plan, Error> {
-    let journal = Journal::of(home.store(), &house.name);
-    let head = known(&journal, id).await?;
-    if head.stage != Stage::Done {
-        return Err(Error::conflict(format!(
-            "the change {id} is not done, so there is nothing to undo"
-        )));
-    }
-    let mut steps = Vec::new();
-    for n in 0..head.steps {
-        steps.push(journal.step(id, n).await?);
-    }
-    let mut plan = match head.from == head.to {
-        false => {
-            let thing = Thing { kind: Kind::Entity, id: head.to.clone() };
-            plan::entity(home, house, &thing, &head.from, "").await?
-        }
-        true => Plan {
-            from: head.from,
-            to: head.to,
-            name: None,
-            steps: Vec::new(),
-            changes: Vec::new(),
-            fixed: Vec::new(),
-            hints: Vec::new(),
-        },
-    };
-    for step in steps {
-        let known = plan.steps.iter_mut().find(|planned| planned.place == step.place);
-        match known {
-            Some(planned) if planned.old == step.new => planned.new = step.old,
-            Some(planned) => {
-                let hint = format!("{} was edited since; only the id changes there", planned.title);
-                plan.hints.push(hint);
-            }
-            None if plan.from == plan.to => plan.add_name_back(home, house, step).await?,
-            None => plan.hints.push(format!("{} does not name it any more", step.title)),
-        }
-    }
-    Ok(plan)
-}
-
-/// Returns a change; one that is not kept is answered with the last ones that are.
-async fn known(journal: &Journal, id: &str) -> Result<Head, Error> {
-    let e = match journal.head(id).await {
-        Ok(head) => return Ok(head),
-        Err(e) => e,
-    };
-    let heads = journal.heads().await?;
-    let done = heads.iter().rev().filter(|head| head.stage == Stage::Done);
-    let line = |head: &Head| format!("{} ({} to {})", head.id, head.from, head.to);
-    let last: Vec<String> = done.take(3).map(line).collect();
-    match last.is_empty() || e.kind() != crate::error::Kind::NotFound {
-        true => Err(e),
-        false => Err(Error::not_found(format!("{e}; the last ones are {}", last.join(", ")))),
-    }
-}
-
-impl Plan {
-    /// Takes a change of the name alone back.
-    async fn add_name_back(
-        &mut self,
-        home: &Home,
-        house: &House,
-        step: journal::Step,
-    ) -> Result<(), Error> {
-        if refs::read(home, house, &step.place).await?.as_ref() != Some(&step.new) {
-            return Err(Error::conflict(format!("{} was renamed again since", step.title)));
-        }
-        let field = match &step.place {
-            Place::Device(_) => "name_by_user",
-            _ => "name",
-        };
-        let text = |value: &serde_json::Value| value[field].as_str().unwrap_or_default().to_owned();
-        self.changes.push(vec![[field.to_owned(), text(&step.new), text(&step.old)]]);
-        self.steps.push(journal::Step { old: step.new, new: step.old, ..step });
-        Ok(())
-    }
 }

@@ -26,7 +26,7 @@ pub(crate) struct Order {
 }
 
 /// What would be done.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Plan {
     pub(crate) from: String,
     pub(crate) to: String,
@@ -37,6 +37,8 @@ pub(crate) struct Plan {
     /// What names it and is not changed, and why.
     pub(crate) fixed: Vec<String>,
     pub(crate) hints: Vec<String>,
+    /// The rename that this one takes back.
+    pub(crate) undoes: Option<String>,
 }
 
 /// Plans a rename.
@@ -122,8 +124,7 @@ pub(super) async fn entity(
         // First, because Home Assistant refuses this one rather than any other.
         steps: vec![Step { place, title, old, new }],
         changes: vec![changes],
-        fixed: Vec::new(),
-        hints: Vec::new(),
+        ..Plan::default()
     };
     if to != from {
         add_uses(&mut plan, found)?;
@@ -224,7 +225,6 @@ async fn named(home: &Home, house: &House, thing: &Thing, name: &str) -> Result<
         name: Some(name.to_owned()),
         steps: vec![Step { place, title, old, new }],
         changes: vec![vec![[field.to_owned(), was, name.to_owned()]]],
-        fixed: Vec::new(),
-        hints: Vec::new(),
+        ..Plan::default()
     })
 }

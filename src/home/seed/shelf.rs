@@ -51,7 +51,8 @@ impl Shelf {
         let mut value = match uri {
             SUMMARY => Value::Object(overview::overview(house, &cache, sight, BUDGET)),
             AREAS => {
-                let areas = cache.registry.areas.values();
+                let all = cache.registry.areas.values();
+                let areas = all.filter(|area| sight.sees_area(&cache, &area.id));
                 let row = |id: &str, name: &str| json!({ "id": clean(id, 100), "name": clean(name, 100) });
                 json!({ "areas": areas.map(|a| row(&a.id, &a.name)).collect::<Vec<_>>() })
             }

@@ -36,7 +36,12 @@ impl Filter {
     ///
     /// # Errors
     /// NotFound for an area, floor or label that is not there, Invalid for a time that is none.
-    pub(crate) fn read(cache: &Cache, wanted: Wanted<'_>, now: f64) -> Result<Filter, Error> {
+    pub(crate) fn read(
+        cache: &Cache,
+        sight: Sight<'_>,
+        wanted: Wanted<'_>,
+        now: f64,
+    ) -> Result<Filter, Error> {
         let list = |text: &str| -> Vec<String> {
             text.split(',')
                 .map(|item| item.trim().to_lowercase())
@@ -49,9 +54,9 @@ impl Filter {
         };
         Ok(Filter {
             domains: wanted.domain.map(list).unwrap_or_default(),
-            area: wanted.area.map(|name| area(cache, name)).transpose()?,
-            floor: wanted.floor.map(|name| areas_of_floor(cache, name)).transpose()?,
-            label: wanted.label.map(|name| label(cache, name)).transpose()?,
+            area: wanted.area.map(|name| area(cache, sight, name)).transpose()?,
+            floor: wanted.floor.map(|name| areas_of_floor(cache, sight, name)).transpose()?,
+            label: wanted.label.map(|name| label(cache, sight, name)).transpose()?,
             state: wanted.state.map(StateTest::read),
             changed_after,
         })
@@ -103,7 +108,10 @@ impl Filter {
     /// Whether an entity is like that.
     pub(crate) fn fits(&self, id: &str, entity: &Entity) -> bool {
         self.fits_place(id, entity)
-            && self.state.as_ref().is_none_or(|test| test.fits(&entity.state))
+            && self.state.as_ref().is_none_or(|test| {
+                // Nobody guesses a password by asking for it.
+                test.fits(&entity.state) && !is_password(entity)
+            })
             && self.changed_after.is_none_or(|after| entity.changed >= after)
     }
 

@@ -3,20 +3,21 @@
 //! Pure. Everything here sees only what the caller's scope permits.
 
 mod filter;
+mod places;
 mod target;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use filter::{Filter, Wanted, seconds};
+pub(crate) use places::{area, areas_of_floor, label};
 pub(crate) use target::{Target, expand};
 
 use crate::error::Error;
-use crate::home::entities::{Area, Cache, Entity};
+use crate::home::entities::{Cache, Entity};
 use crate::home::near::{FEW, MANY, listed, near, question};
 use crate::home::text::clean;
 use crate::policy::EntityScope;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What somebody may see of a house: the caller's scope and the house's own list.
@@ -70,65 +71,8 @@ pub(crate) fn domain(id: &str) -> &str {
     id.split_once('.').map_or(id, |(domain, _)| domain)
 }
 
-/// Finds an area by id, name or alias.
-///
-/// # Errors
-/// NotFound: lists the areas there are.
-pub(crate) fn area(cache: &Cache, wanted: &str) -> Result<Arc<str>, Error> {
-    let all = &cache.registry.areas;
-    let found = all.get(wanted).or_else(|| {
-        let named = |area: &&Area| {
-            same(&area.name, wanted) || area.aliases.iter().any(|alias| same(alias, wanted))
-        };
-        all.values().find(named)
-    });
-    let names = all.values().map(|area| &area.name);
-    found.map(|area| area.id.clone()).ok_or_else(|| unknown("area", wanted, names))
-}
-
-/// Finds a floor by id, name or alias, and returns the ids of its areas.
-///
-/// # Errors
-/// NotFound: lists the floors there are.
-pub(crate) fn areas_of_floor(cache: &Cache, wanted: &str) -> Result<BTreeSet<Arc<str>>, Error> {
-    let all = &cache.registry.floors;
-    let found = all.get(wanted).or_else(|| {
-        all.values().find(|floor| {
-            same(&floor.name, wanted) || floor.aliases.iter().any(|alias| same(alias, wanted))
-        })
-    });
-    let names = all.values().map(|floor| &floor.name);
-    let floor = found.ok_or_else(|| unknown("floor", wanted, names))?;
-    let areas = cache.registry.areas.values();
-    Ok(areas.filter(|a| a.floor.as_ref() == Some(&floor.id)).map(|a| a.id.clone()).collect())
-}
-
-/// Finds a label by id or name.
-///
-/// # Errors
-/// NotFound: lists the labels there are.
-pub(crate) fn label(cache: &Cache, wanted: &str) -> Result<Arc<str>, Error> {
-    let all = &cache.registry.labels;
-    let found = all.get(wanted).or_else(|| all.values().find(|label| same(&label.name, wanted)));
-    let names = all.values().map(|label| &label.name);
-    found.map(|label| label.id.clone()).ok_or_else(|| unknown("label", wanted, names))
-}
-
-fn same(name: &str, wanted: &str) -> bool {
-    name.trim().to_lowercase() == wanted.trim().to_lowercase()
-}
-
-fn unknown<'a>(what: &str, wanted: &str, names: impl Iterator<Item = &'a Arc<str>>) -> Error {
-    let names: Vec<&str> = names.map(|name| &**name).collect();
-    Error::not_found(format!(
-        "there is no {what} '{}'{}",
-        clean(wanted, 60),
-        there(what, wanted, names)
-    ))
-}
-
 /// Says what there is where `wanted` is not: `; did you mean a? There is: a, b`.
-fn there(what: &str, wanted: &str, names: Vec<&str>) -> String {
+pub(crate) fn there(what: &str, wanted: &str, names: Vec<&str>) -> String {
     if names.is_empty() {
         return format!("; the house has no {what}");
     }

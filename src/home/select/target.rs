@@ -70,20 +70,21 @@ pub(crate) fn expand(
     }
     let mut areas = BTreeSet::new();
     for wanted in &target.areas {
-        areas.insert(area(cache, wanted)?);
+        areas.insert(area(cache, sight, wanted)?);
     }
     for wanted in &target.floors {
-        areas.extend(areas_of_floor(cache, wanted)?);
+        areas.extend(areas_of_floor(cache, sight, wanted)?);
     }
     let mut labels = BTreeSet::new();
     for wanted in &target.labels {
-        let label = label(cache, wanted)?;
+        let label = label(cache, sight, wanted)?;
         let labelled = cache.registry.areas.values().filter(|a| a.labels.contains(&label));
         areas.extend(labelled.map(|area| area.id.clone()));
         labels.insert(label);
     }
     for device in &target.devices {
-        if !cache.registry.devices.contains_key(device.as_str()) {
+        let is_there = cache.registry.devices.contains_key(device.as_str());
+        if !is_there || !sight.sees_device(cache, device) {
             let device = clean(device, 60);
             return Err(Error::not_found(format!("there is no device '{device}'")));
         }
@@ -147,9 +148,12 @@ fn unfit(cache: &Cache, service: &str, id: &str) -> Error {
         services.domains(service).into_iter().flatten().map(|own| &**own).collect();
     let same = format!("{own}.{name}");
     let general = format!("homeassistant.{name}");
+    // `homeassistant.turn_on` calls the `turn_on` of each domain: where there is none, as with locks,
+    // it does nothing.
+    let is_passed_on = ["turn_on", "turn_off", "toggle"].contains(&name);
     let instead = if services.aim(&same).is_some() {
         format!("; use {same}")
-    } else if services.aim(&general).is_some_and(|aim| *aim == Aim::Anything) {
+    } else if !is_passed_on && services.aim(&general).is_some_and(|aim| *aim == Aim::Anything) {
         format!("; use {general}")
     } else {
         match listed(services.of(own), MANY) {

@@ -135,8 +135,10 @@ fn targets_become_the_entities_that_home_assistant_would_touch() {
 #[test]
 fn filters_combine() {
     let cache = house();
+    let none = EntityScope::default();
+    let open = Sight { scope: &none, house: &none };
     let check = |wanted: Wanted<'_>, want: &str| {
-        let filter = Filter::read(&cache, wanted, 120.0).unwrap();
+        let filter = Filter::read(&cache, open, wanted, 120.0).unwrap();
         let ids: Vec<_> =
             cache.iter().filter(|(id, e)| filter.fits(id, e)).map(|(id, _)| id.clone()).collect();
         assert_eq!(names(&ids), want, "{wanted:?}");
@@ -156,8 +158,44 @@ fn filters_combine() {
     for bad in ["soon", "-1h", "5w", ""] {
         let wanted = Wanted { changed_within: Some(bad), ..all };
         assert!(
-            Filter::read(&cache, wanted, 0.0).unwrap_err().to_string().contains("90s"),
+            Filter::read(&cache, open, wanted, 0.0).unwrap_err().to_string().contains("90s"),
             "{bad}"
         );
     }
+}
+
+#[test]
+fn what_is_outside_a_share_does_not_exist() {
+    let cache = house();
+    let none = EntityScope::default();
+    let list = |s: &str| vec![s.to_owned()];
+    let kitchen = EntityScope { areas: list("kitchen"), ..EntityScope::default() };
+    let quiet = EntityScope { labels: list("quiet"), ..EntityScope::default() };
+    let lockless = EntityScope { deny: list("lock.*"), ..EntityScope::default() };
+    let check = |scope: &EntityScope, what: &str, wanted: &str, want: &str| {
+        let sight = Sight { scope, house: &none };
+        let found = match what {
+            "area" => area(&cache, sight, wanted).map(|id| id.to_string()),
+            "floor" => areas_of_floor(&cache, sight, wanted).map(|ids| format!("{ids:?}")),
+            _ => label(&cache, sight, wanted).map(|id| id.to_string()),
+        };
+        let found = found.unwrap_or_else(|e| e.to_string());
+        assert_eq!(found, want, "{what} {wanted}");
+    };
+    check(&kitchen, "area", "galley", "kitchen");
+    check(&kitchen, "area", "Bedroom", "there is no area 'Bedroom'; there is: Kitchen");
+    check(&kitchen, "area", "bedroom", "there is no area 'bedroom'; there is: Kitchen");
+    check(&kitchen, "floor", "Upstairs", "there is no floor 'Upstairs'; there is: Downstairs");
+    check(&kitchen, "label", "quiet", "there is no label 'quiet'; there is: Cosy");
+    check(&quiet, "area", "Kitchn", "there is no area 'Kitchn'; there is: Hall");
+    check(&quiet, "label", "cozy", "there is no label 'cozy'; there is: Quiet");
+    // Who sees all but some knows every area.
+    check(&lockless, "area", "hall", "hall");
+    let on = |scope: &EntityScope, device: &str| {
+        let target = Target { devices: list(device), ..Target::default() };
+        let sight = Sight { scope, house: &none };
+        expand(&cache, sight, "light.turn_on", &target).map_err(|e| e.to_string())
+    };
+    assert!(on(&kitchen, "dev1").is_ok());
+    assert_eq!(on(&quiet, "dev1").unwrap_err(), "there is no device 'dev1'");
 }

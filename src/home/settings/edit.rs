@@ -41,6 +41,10 @@ pub(crate) struct Wish {
     pub(crate) dry_run: bool,
 }
 
+/// Why something may be there and yet not be found.
+const ELSEWHERE: &str =
+    " that Home Assistant's editor wrote; others are in YAML files of their own";
+
 /// What came of it.
 #[derive(Default)]
 pub(crate) struct Done {
@@ -74,7 +78,7 @@ impl<'a> Editor<'a> {
         let command = json!({"type": "config/entity_registry/get", "entity_id": id});
         let row = self.access().ask(command).await.map_err(|e| match e.kind() {
             Fault::NotFound => Error::not_found(format!(
-                "there is no {} '{}' that can be edited; home_config_get lists them",
+                "there is no {} '{}'{ELSEWHERE}; home_config_get without id lists them",
                 kind.name,
                 clean(id, 80)
             )),
@@ -86,25 +90,24 @@ impl<'a> Editor<'a> {
     /// Reads one that the caller may see.
     ///
     /// # Errors
-    /// NotFound, Refused, Offline; what Home Assistant says.
+    /// NotFound, also for one that the caller may not know of; Offline; what Home Assistant says.
     pub(crate) async fn get(&self, kind: &Kind, id: &str) -> Result<Object, Error> {
         let own = self.own_id(kind, id).await?;
         let found = self.find(kind, &own).await?;
-        let found = found.ok_or_else(|| {
+        let seen = found.filter(|found| {
+            scope::is_seen(&self.house.cache(), self.home.sight(self.caller), kind, found)
+        });
+        seen.ok_or_else(|| {
             let hint = match kind.way {
-                Way::File => {
-                    " that Home Assistant's editor wrote; others are in YAML files of their own"
-                }
+                Way::File | Way::Collection => ELSEWHERE,
                 _ => "",
             };
             Error::not_found(format!(
                 "there is no {} '{}'{hint}; home_config_get without id lists them",
                 kind.name,
-                clean(&own, 80)
+                clean(id.trim(), 80)
             ))
-        })?;
-        scope::check_seen(self.home, self.house, self.caller, kind, &found)?;
-        Ok(found)
+        })
     }
 
     /// Reads one, with the id of its entity when it has one.

@@ -73,11 +73,15 @@ pub(crate) fn is_seen(cache: &Cache, sight: Sight<'_>, kind: &Kind, object: &Obj
     if sight.is_open() {
         return true;
     }
-    if is_narrow(sight) {
-        match kind.way {
-            // A device is seen by whoever sees a part of it; the others belong to the whole house.
-            Way::Device if !has_seen_part(cache, sight, &object.id) => return false,
-            Way::Integration | Way::Resource | Way::Blueprint => return false,
+    if sight.is_narrow() {
+        match (kind.way, kind.name) {
+            // Places and devices are seen by whoever sees a part of them.
+            (Way::Registry, "area") => return sight.sees_area(cache, &object.id),
+            (Way::Registry, "floor") => return sight.sees_floor(cache, &object.id),
+            (Way::Registry, "label") => return sight.sees_label(cache, &object.id),
+            (Way::Device, _) if !sight.sees_device(cache, &object.id) => return false,
+            // The others belong to the whole house.
+            (Way::Category | Way::Integration | Way::Resource | Way::Blueprint, _) => return false,
             _ => {}
         }
     }
@@ -92,18 +96,6 @@ pub(crate) fn is_seen(cache: &Cache, sight: Sight<'_>, kind: &Kind, object: &Obj
     own_entity(kind, object).is_none_or(|id| may(&id))
         && mentioned(cache, &Value::Object(object.fields.clone())).iter().all(|id| may(id))
         && mentioned(cache, &Value::Object(object.more.clone())).iter().all(|id| may(id))
-}
-
-/// Whether somebody sees chosen entities, and not just all but some.
-fn is_narrow(sight: Sight<'_>) -> bool {
-    let scope = sight.scope;
-    scope.exposed_only || !scope.areas.is_empty() || !scope.labels.is_empty()
-}
-
-fn has_seen_part(cache: &Cache, sight: Sight<'_>, device: &str) -> bool {
-    let entries = cache.registry.entries.iter();
-    let mut parts = entries.filter(|(_, entry)| entry.device.as_deref() == Some(device));
-    parts.any(|(id, _)| sight.get(cache, id).is_some())
 }
 
 /// Checks that a caller may see an object.
@@ -148,7 +140,7 @@ pub(crate) fn check_write(
         return Ok(());
     }
     let is_own = kind.way == Way::File || kind.about.starts_with("helper");
-    if is_narrow(sight) && (kind.places || !is_own) {
+    if sight.is_narrow() && (kind.places || !is_own) {
         return Err(Error::refused(format!(
             "'{}' may use chosen entities only, and a change of a {} reaches beyond them",
             caller.name, kind.name

@@ -75,7 +75,8 @@ pub(super) async fn history(home: Home, call: Call, args: HistoryArgs) -> Result
 }
 
 fn when(house: &House, args: &HistoryArgs) -> Result<When, Error> {
-    let (now, zone) = (now().floor(), house.about().zone);
+    // To whole seconds, and what happened in this one belongs to it.
+    let (now, zone) = (now().ceil(), house.about().zone);
     let read = |text: &str, usual: &str| {
         let text = if text.trim().is_empty() { usual } else { text };
         moment(text, now, &zone, Toward::Past)
@@ -119,7 +120,7 @@ fn chosen(
         return Ok((!ids.is_empty()).then_some(ids));
     }
     let wanted = Wanted { domain, area, floor, label, ..Wanted::default() };
-    let filter = Filter::read(&cache, wanted, now())?;
+    let filter = Filter::read(&cache, sight, wanted, now())?;
     filter.strangers(&cache, sight)?;
     let fits = sight.iter(&cache).filter(|(id, entity)| filter.fits(id, entity));
     let ids: Vec<String> = fits.map(|(id, _)| id.to_string()).collect();

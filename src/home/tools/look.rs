@@ -77,8 +77,8 @@ pub(super) async fn find(home: Home, call: Call, args: FindArgs) -> Result<Value
     let [domain, area, floor, label, state, changed_within] =
         wanted.each_ref().map(Option::as_deref);
     let wanted = Wanted { domain, area, floor, label, state, changed_within };
-    let filter = Filter::read(&cache, wanted, now())?;
     let sight = home.sight(&call.caller);
+    let filter = Filter::read(&cache, sight, wanted, now())?;
     let mut hints = filter.strangers(&cache, sight)?;
     let fits = sight.iter(&cache).filter(|(id, entity)| filter.fits(id, entity));
     let mut hits: Vec<(String, &Arc<str>)> = match Query::read(&args.query) {
@@ -98,7 +98,9 @@ pub(super) async fn find(home: Home, call: Call, args: FindArgs) -> Result<Value
     let usual: Vec<String> = view::USUAL.iter().map(|field| (*field).to_owned()).collect();
     let fields = if args.fields.is_empty() { &usual } else { &args.fields };
     let rows = hits.into_iter().filter_map(|(key, id)| {
-        Some(Keyed { key, row: view::row(house, &cache, id, cache.get(id)?, fields) })
+        let mut row = view::row(house, &cache, id, cache.get(id)?, fields);
+        view::hide_members(&mut row, &cache, sight);
+        Some(Keyed { key, row })
     });
     let cursor = set(&args.cursor);
     let page = page(rows, |hit| hit.key.clone(), cursor.as_deref(), BUDGET)?;
@@ -188,6 +190,7 @@ pub(super) async fn get(home: Home, call: Call, args: GetArgs) -> Result<Value, 
     let attributes = args.attributes.as_deref();
     let rows = known.into_iter().filter_map(|id| {
         let mut row = view::whole(house, &cache, id, sight.get(&cache, id)?, attributes);
+        view::hide_members(&mut row, &cache, sight);
         if let Some(attributes) = row.get_mut("attributes") {
             text::shrink(attributes, BUDGET - 1024);
         }

@@ -78,7 +78,7 @@ pub(super) fn tools(home: &Home) -> Vec<Tool> {
     let template = Words {
         name: "home_template",
         title: "Render a template",
-        about: "Render a Jinja template in Home Assistant.",
+        about: "Render a Jinja template in Home Assistant, or test a condition.",
     };
     let patience = Duration::from_secs(home.config().timeout_seconds + 5);
     let longest = Duration::from_secs(wait::LONGEST_WATCH + 5);
@@ -90,7 +90,8 @@ pub(super) fn tools(home: &Home) -> Vec<Tool> {
             .destructive()
             .within(patience),
         tool::<_, wait::Watched, _, _>(home, watch, Level::Read, wait::watch).within(longest),
-        tool::<_, wait::Rendered, _, _>(home, template, Level::Read, wait::template),
+        tool::<_, wait::Rendered, _, _>(home, template, Level::Read, wait::template)
+            .for_whole_house(),
     ];
     let mut all: Vec<Tool> = all.into_iter().map(|tool| tool.also_in(CONTROL)).collect();
     all.extend(reading::tools(home));

@@ -46,8 +46,12 @@ pub(super) fn tools(home: &Home) -> Vec<Tool> {
     vec![
         tool::<_, history::Past, _, _>(home, history, Level::Read, history::history)
             .within(patience * 2),
-        tool::<_, trace::Traced, _, _>(home, trace, Level::Read, trace::trace).within(patience),
-        tool::<_, logs::Logged, _, _>(home, logs, Level::Read, logs::logs).within(patience),
+        tool::<_, trace::Traced, _, _>(home, trace, Level::Read, trace::trace)
+            .within(patience)
+            .for_whole_house(),
+        tool::<_, logs::Logged, _, _>(home, logs, Level::Read, logs::logs)
+            .within(patience)
+            .for_whole_house(),
         tool::<_, system::About, _, _>(home, system, Level::Read, system::system)
             .destructive()
             .acting(system::level)

@@ -28,7 +28,7 @@ pub(super) fn tools(home: &Home) -> Vec<Tool> {
                 area, floor or label, and at which path. Not seen: YAML of other integrations.",
     };
     let patience = Duration::from_secs(home.config().timeout_seconds + 30);
-    vec![tool::<_, Used, _, _>(home, words, Level::Read, run).within(patience)]
+    vec![tool::<_, Used, _, _>(home, words, Level::Read, run).within(patience).for_whole_house()]
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -85,6 +85,10 @@ async fn run(home: Home, call: Call, args: RefsArgs) -> Result<Value, Error> {
             answer[key] = list.into();
         }
     };
+    // Who asks by a name may mean the light and get the device.
+    if thing.kind == refs::Kind::Device {
+        add("entities", house.cache().registry.of_device(&thing.id));
+    }
     // Through a device, an area, a label or a blueprint.
     add("related", found.related);
     add("not_read", found.unread);

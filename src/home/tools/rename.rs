@@ -3,6 +3,7 @@
 use crate::config::JsonSchema;
 use crate::error::Error;
 use crate::home::Home;
+use crate::home::house::House;
 use crate::home::rename::{self, Order, Plan};
 use crate::home::text::clean;
 use crate::home::tools::{BUDGET, Words, stamped, tool, wait};
@@ -10,10 +11,11 @@ use crate::mcp::{Call, Tool};
 use crate::policy::Level;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A rename writes many times, each within the time that a house has for one answer.
-const PATIENCE: Duration = Duration::from_secs(180);
+pub(super) const PATIENCE: Duration = Duration::from_secs(180);
 /// Longest old or new text shown, in characters.
 const SHOWN: usize = 160;
 
@@ -25,7 +27,12 @@ pub(super) fn tools(home: &Home) -> Vec<Tool> {
         about: "Give an entity a new id or name (a device or area: a name) and rewrite what refers to \
                 it, all or nothing. dry_run shows each place, and YAML that stays.",
     };
-    vec![tool::<_, Renamed, _, _>(home, words, Level::Admin, run).destructive().within(PATIENCE)]
+    vec![
+        tool::<_, Renamed, _, _>(home, words, Level::Admin, run)
+            .destructive()
+            .within(PATIENCE)
+            .for_whole_house(),
+    ]
 }
 
 #[derive(Default, Deserialize, JsonSchema)]
@@ -38,8 +45,6 @@ struct RenameArgs {
     to: String,
     name: String,
     dry_run: bool,
-    /// An earlier `change` to take back
-    undo: String,
     house: String,
 }
 
@@ -54,20 +59,29 @@ struct Renamed {
 async fn run(home: Home, call: Call, args: RenameArgs) -> Result<Value, Error> {
     wait::needs_open_scope(&home, &call, "a rename reaches into every configuration")?;
     let house = home.house(Some(&args.house))?;
-    let plan = match args.undo.trim() {
-        "" => {
-            let order = Order { id: args.id, to: args.to, name: args.name };
-            rename::plan(&home, house, &order).await?
-        }
-        change => rename::undo(&home, house, change).await?,
-    };
+    let order = Order { id: args.id, to: args.to, name: args.name };
+    let plan = rename::plan(&home, house, &order).await?;
+    carry(&home, house, &call, plan, args.dry_run).await
+}
+
+/// Carries a plan out, or says what it would do.
+///
+/// # Errors
+/// As [`rename::run`].
+pub(super) async fn carry(
+    home: &Home,
+    house: &Arc<House>,
+    call: &Call,
+    plan: Plan,
+    dry_run: bool,
+) -> Result<Value, Error> {
     let mut answer = shown(&plan);
-    if args.dry_run {
-        rename::looked_at(&home, house, &call.caller, &plan);
+    if dry_run {
+        rename::looked_at(home, house, &call.caller, &plan);
         answer["dry_run"] = true.into();
         return Ok(stamped(house, answer));
     }
-    let done = rename::run(&home, house, &call.caller, plan, call.confirm.as_deref()).await?;
+    let done = rename::run(home, house, &call.caller, plan, call.confirm.as_deref()).await?;
     answer["change"] = done.id.into();
     Ok(stamped(house, answer))
 }

@@ -52,8 +52,9 @@ pub(super) async fn watch(home: Home, call: Call, args: WatchArgs) -> Result<Val
             let wanted = [set(&args.domain), set(&args.area), set(&args.label), set(&args.state)];
             let [domain, area, label, state] = wanted.each_ref().map(Option::as_deref);
             let wanted = Wanted { domain, area, label, state, ..Wanted::default() };
-            let filter = Filter::read(&cache, wanted, now())?;
-            let hints = filter.strangers(&cache, home.sight(&call.caller))?;
+            let sight = home.sight(&call.caller);
+            let filter = Filter::read(&cache, sight, wanted, now())?;
+            let hints = filter.strangers(&cache, sight)?;
             (filter, hints)
         };
         let (entities, attributes) = (args.entity_ids, args.attributes);
@@ -73,13 +74,14 @@ pub(super) async fn watch(home: Home, call: Call, args: WatchArgs) -> Result<Val
     Ok(stamped(house, answer))
 }
 
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct TemplateArgs {
     template: String,
+    /// Instead: of an automation; does it hold now?
+    condition: Value,
     /// At most 10, else 3
     seconds: Option<u64>,
-    #[serde(default)]
     house: String,
 }
 
@@ -94,6 +96,13 @@ pub(super) struct Rendered {
 pub(super) async fn template(home: Home, call: Call, args: TemplateArgs) -> Result<Value, Error> {
     needs_open_scope(&home, &call, "a template can read every entity")?;
     let house = home.house(Some(&args.house))?;
+    match (args.template.is_empty(), args.condition.is_null()) {
+        (false, true) => {}
+        (true, false) => {
+            return Ok(json!({ "result": render::test(house, &args.condition).await? }));
+        }
+        _ => return Err(Error::invalid("give either a template or a condition")),
+    }
     let seconds = args.seconds.unwrap_or(3).clamp(1, LONGEST_RENDER);
     let rendered = render::render(house, &args.template, seconds).await?;
     let mut answer = json!({ "result": rendered.result });

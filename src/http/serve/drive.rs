@@ -4,17 +4,18 @@ use crate::http::Reason;
 use crate::http::answer::last_refusal;
 use crate::http::serve::body::{Answered, Asked};
 use crate::http::serve::io::Io;
-use crate::http::serve::room::{Phase, Seat, State, Stopped};
+use crate::http::serve::room::{Full, Phase, Seat, State, Stopped};
 use crate::http::serve::{Limits, Peer, Shared};
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, Request, Response, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use futures_util::FutureExt;
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::json;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -36,9 +37,10 @@ const LINGER_BYTES: usize = 1 << 20;
 /// What a client gets that took too long for its head.
 const TOO_LATE: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
-/// What a client gets when there is no room.
-const FULL: &[u8] =
-    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+/// When a client that was turned away may come again, in seconds.
+const COME_AGAIN: u64 = 1;
+/// The one path that is answered on a spare connection.
+const SPARE_PATH: &str = "/health";
 
 /// How a connection ended.
 enum End {
@@ -118,10 +120,33 @@ fn note(shared: &Shared, peer: SocketAddr, e: &hyper::Error) {
     }
 }
 
-/// Tells a client that there is no room.
-pub(super) async fn turn_away(shared: &Shared, mut stream: TcpStream) {
+/// Says why there is no room, and what to do about it.
+fn full_text(limits: &Limits, full: Full) -> String {
+    match full {
+        Full::Address => format!(
+            "all {} connections from your address are at work: close some, or let more in with \
+             http.connections_per_address",
+            limits.per_address
+        ),
+        Full::All => format!(
+            "all {} connections of Hearth are at work: try again, or let more in with \
+             http.connections",
+            limits.connections
+        ),
+    }
+}
+
+/// Tells a client that there is no room, before it has said what it wants.
+pub(super) async fn turn_away(shared: &Shared, mut stream: TcpStream, full: Full) {
+    let message = full_text(&shared.limits, full);
+    let body = json!({ "error": { "code": "limit", "message": message } }).to_string();
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\nretry-after: {COME_AGAIN}\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
     // A fresh socket takes this much at once; one that does not is not worth waiting for.
-    if stream.try_write(FULL).is_ok() {
+    if stream.try_write(answer.as_bytes()).is_ok() {
         let _ = stream.shutdown().await;
         linger(shared, stream).await;
     }
@@ -199,10 +224,13 @@ impl Exchange {
         let waits = !request.body().is_end_stream();
         self.state.stop(Stopped::No);
         self.state.enter(if waits { Phase::Body } else { Phase::Busy });
-        let answer = match self.refuse(&request) {
+        let mut answer = match self.refuse(&request) {
             Some(refusal) => refusal,
             None => self.route(request).await,
         };
+        if self.state.spare.is_some() {
+            answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         self.state.body_over();
         self.shared.counters.answered(answer.status().as_u16());
         answer.map(|body| Answered::new(body, self.state.clone()))
@@ -210,6 +238,15 @@ impl Exchange {
 
     /// Refuses what no route should see.
     fn refuse(&self, request: &Request<Incoming>) -> Option<Response<Body>> {
+        if let Some(full) = self.state.spare
+            && request.uri().path() != SPARE_PATH
+        {
+            self.shared.counters.refuse(Reason::Full, self.peer.ip());
+            let text = full_text(&self.shared.limits, full);
+            let mut refusal = last_refusal(StatusCode::SERVICE_UNAVAILABLE, "limit", &text);
+            refusal.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(COME_AGAIN));
+            return Some(refusal);
+        }
         if !is_plainly_framed(request.headers()) {
             self.shared.counters.refuse(Reason::BadRequest, self.peer.ip());
             let text = "the only transfer encoding understood is 'chunked'";

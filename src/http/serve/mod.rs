@@ -242,10 +242,10 @@ fn admit(
     let tasks = shared.tasks.clone();
     tasks.job(tracker.track_future(async move {
         match seat {
-            Some(seat) => drive::drive(&shared, stream, peer, router, seat, stop).await,
-            None => {
+            Ok(seat) => drive::drive(&shared, stream, peer, router, seat, stop).await,
+            Err(full) => {
                 shared.counters.refuse(Reason::Full, peer.ip());
-                drive::turn_away(&shared, stream).await;
+                drive::turn_away(&shared, stream, full).await;
             }
         }
     }));

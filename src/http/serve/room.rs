@@ -14,6 +14,19 @@ const STALLED: u64 = 1_000;
 /// So many connections are closed at once when the system runs short.
 const AT_ONCE: usize = 8;
 
+/// So many connections from this machine beyond all others: they may ask for `/health` and nothing
+/// else, so that whoever watches Hearth here learns that it is full and not gone.
+const SPARE: usize = 4;
+
+/// Why there is no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Full {
+    /// The address has all its connections.
+    Address,
+    /// All there are.
+    All,
+}
+
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -61,6 +74,8 @@ pub(super) struct State {
     began: Instant,
     address: IpAddr,
     limited: bool,
+    /// Why it has no place among the others, for one of the spare ones.
+    pub(super) spare: Option<Full>,
     phase: AtomicU8,
     /// When the phase began, in ms.
     since: AtomicU64,
@@ -87,25 +102,38 @@ impl Room {
     }
 
     /// Takes a place for a connection from `address`. When there is none, the connection that was
-    /// idle longest loses its own; `None` when all are busy. A proxy stands for many clients, so only
-    /// the total limits it.
-    pub(super) fn enter(&self, address: IpAddr, is_proxy: bool) -> Option<Seat> {
+    /// idle longest loses its own; when all are busy, one from this machine gets a spare place, and
+    /// another none. A proxy stands for many clients, so only the total limits it.
+    pub(super) fn enter(&self, address: IpAddr, is_proxy: bool) -> Result<Seat, Full> {
         let mut seats = lock(&self.seats);
-        let of_address = |s: &State| s.limited && s.address == address;
-        if !is_proxy
-            && seats.taken.values().filter(|s| of_address(s)).count() >= self.per_address
+        let is_common = |s: &State| s.spare.is_none();
+        let of_address = |s: &State| s.limited && is_common(s) && s.address == address;
+        let count = |seats: &Seats, among: &dyn Fn(&State) -> bool| {
+            seats.taken.values().filter(|s| among(s)).count()
+        };
+        let full = if !is_proxy
+            && count(&seats, &of_address) >= self.per_address
             && !self.evict(&mut seats, of_address)
         {
-            return None;
-        }
-        if seats.taken.len() >= self.total && !self.evict(&mut seats, |_| true) {
-            return None;
+            Some(Full::Address)
+        } else if count(&seats, &is_common) >= self.total && !self.evict(&mut seats, is_common) {
+            Some(Full::All)
+        } else {
+            None
+        };
+        if let Some(full) = full {
+            let is_spare = |s: &State| s.spare.is_some();
+            let has_room = count(&seats, &is_spare) < SPARE || self.evict(&mut seats, is_spare);
+            if !address.is_loopback() || !has_room {
+                return Err(full);
+            }
         }
         let now = millis(self.began);
         let state = Arc::new(State {
             began: self.began,
             address,
             limited: !is_proxy,
+            spare: full,
             phase: AtomicU8::new(Phase::Fresh as u8),
             since: AtomicU64::new(now),
             heard: AtomicU64::new(now),
@@ -117,7 +145,7 @@ impl Room {
         let id = seats.next;
         seats.taken.insert(id, state.clone());
         self.counters.opened();
-        Some(Seat { id, state, seats: self.seats.clone(), counters: self.counters.clone() })
+        Ok(Seat { id, state, seats: self.seats.clone(), counters: self.counters.clone() })
     }
 
     /// Closes the few connections that were idle longest; `false` when none is idle.
@@ -232,21 +260,43 @@ mod tests {
         let third = room.enter(address(1), false).unwrap();
         assert!(second.state.gone.is_cancelled() && !first.state.gone.is_cancelled());
         third.state.enter(Phase::Busy);
-        assert!(room.enter(address(1), false).is_none(), "both connections of the address work");
+        assert_eq!(
+            room.enter(address(1), false).err(),
+            Some(Full::Address),
+            "both connections of the address work"
+        );
         let other = room.enter(address(2), false).unwrap();
         other.state.enter(Phase::Busy);
-        assert!(room.enter(address(3), false).is_none(), "all connections work");
+        assert_eq!(room.enter(address(3), false).err(), Some(Full::All), "all connections work");
         drop(first);
-        assert!(room.enter(address(3), false).is_some());
+        assert!(room.enter(address(3), false).is_ok());
+    }
+
+    #[test]
+    fn this_machine_has_a_few_places_more() {
+        let room = Room::new(9, 1, Counters::default());
+        let here = IpAddr::from(Ipv4Addr::LOCALHOST);
+        let first = room.enter(here, false).unwrap();
+        first.state.enter(Phase::Busy);
+        let spare: Vec<Seat> = (0..SPARE).map(|_| room.enter(here, false).unwrap()).collect();
+        assert!(first.state.spare.is_none());
+        assert!(spare.iter().all(|seat| seat.state.spare == Some(Full::Address)));
+        // They make room among themselves and for nobody else.
+        let more = room.enter(here, false).unwrap();
+        assert!(spare[0].state.gone.is_cancelled() && !spare[1].state.gone.is_cancelled());
+        spare.iter().chain([&more]).for_each(|seat| seat.state.enter(Phase::Busy));
+        assert_eq!(room.enter(here, false).err(), Some(Full::Address));
+        drop(first);
+        assert!(room.enter(here, false).unwrap().state.spare.is_none());
     }
 
     #[test]
     fn a_proxy_is_limited_by_the_total_alone() {
         let room = Room::new(3, 1, Counters::default());
-        let seats: Vec<Seat> = (0..3).filter_map(|_| room.enter(address(1), true)).collect();
+        let seats: Vec<Seat> = (0..3).map(|_| room.enter(address(1), true).unwrap()).collect();
         assert_eq!(seats.len(), 3);
         assert!(seats.iter().all(|s| !s.state.gone.is_cancelled()));
-        assert!(room.enter(address(1), true).is_some());
+        assert!(room.enter(address(1), true).is_ok());
         assert_eq!(seats.iter().filter(|s| s.state.gone.is_cancelled()).count(), 1);
     }
 }

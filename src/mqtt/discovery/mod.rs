@@ -5,6 +5,7 @@
 //! one list of what they found, `stand` says who is there; `gather` takes what they need out of an
 //! inbox. `lint` tells what is wrong with what was announced. Nothing is kept: the index has it all.
 
+mod ask;
 mod device;
 mod gather;
 mod homeassistant;
@@ -16,6 +17,7 @@ mod tasmota;
 pub(crate) mod words;
 mod zigbee2mqtt;
 
+pub(crate) use ask::{Message, now};
 pub(crate) use device::{Ability, Device, Source};
 pub(crate) use gather::gather;
 pub(crate) use lint::{RULES, Weight, lint};

@@ -129,7 +129,10 @@ async fn dress(target: &Target, reach: &Reach, tcp: TcpStream) -> Result<Socket,
     let plain: Socket = if address.scheme.is_tls() {
         let config = trust(target, reach)?;
         let secured = tls::secure(tcp, config, &address.host).await;
-        Box::new(secured.map_err(|e| Ended::lost(format!("{address}: {}", certificate(&e))))?)
+        Box::new(
+            secured
+                .map_err(|e| Ended::lost(format!("{address}: {}", certificate(&e.to_string()))))?,
+        )
     } else {
         Box::new(tcp)
     };
@@ -151,9 +154,14 @@ fn trust(target: &Target, reach: &Reach) -> Result<Arc<tls::ClientConfig>, Ended
     wish.client().map_err(|e| Ended::refused(e.to_string()))
 }
 
+/// Says what is wrong when TLS ends a connection that it let through at first: with TLS 1.3 a server says
+/// only then that it wants another certificate of ours (RFC 8446, section 4.4.2.4).
+pub(super) fn tls_words(why: &str) -> String {
+    if why.contains("fatal alert") { certificate(why) } else { why.to_owned() }
+}
+
 /// Says what a home owner can do about a failure of TLS.
-fn certificate(e: &io::Error) -> String {
-    let why = e.to_string();
+fn certificate(why: &str) -> String {
     let has = |words: &[&str]| words.iter().any(|word| why.contains(word));
     let said = if has(&["UnknownIssuer", "CaUsedAsEndEntity"]) {
         "its certificate was issued by nobody that is trusted; set ca_file to the certificate of its \

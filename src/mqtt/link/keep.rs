@@ -9,7 +9,7 @@ use crate::mqtt::link::v4::Wire4;
 use crate::mqtt::link::v5::Wire5;
 use crate::mqtt::link::wire::{Ended, Heard, Knock, Pen, Wire};
 use crate::mqtt::link::{Command, Happening, Listener, Options, Welcome};
-use crate::mqtt::message::Outcome;
+use crate::mqtt::message::{Outcome, Qos};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -142,7 +142,9 @@ async fn connect<W: Wire>(
     }
     let socket = Sieve::new(socket, options.max_packet, W::VERSION == Version::V5, mark);
     let (connect, keep_alive) = (options.connect, options.keep_alive);
-    let knock = Knock { target, client_id, keep_alive, connect };
+    let above = |(_, qos): &(String, Qos)| *qos > Qos::AtMostOnce;
+    let kept_first = options.kept_first && options.filters.iter().any(above);
+    let knock = Knock { target, client_id, keep_alive, connect, kept_first };
     let (pen, mut wire) = W::open(socket, mark, &knock);
     let mut welcome = None;
     while welcome.is_none() {

@@ -39,6 +39,10 @@ const WAITING: usize = 64;
 pub(crate) struct Options {
     /// Subscribed to at every connect.
     pub(crate) filters: Vec<(String, Qos)>,
+    /// What the broker keeps is asked for with QoS 0 first (with MQTT 5): of QoS 1 and 2 brokers queue
+    /// no more than some hundred for one client, and drop the others without a word. The kept messages
+    /// then do not say the QoS that they were published with.
+    pub(crate) kept_first: bool,
     /// All of connecting may take so long: name, TCP, TLS, the broker's welcome.
     pub(crate) connect: Duration,
     /// After so long without traffic the broker is asked whether it is there.

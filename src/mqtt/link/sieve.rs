@@ -21,6 +21,8 @@ const SIGN_OF_LIFE: u64 = 1 << 20;
 const PIECE: usize = 64 << 10;
 const PINGRESP: [u8; 2] = [0xD0, 0];
 const PUBLISH: u8 = 3;
+/// A broker begins with CONNACK, or AUTH.
+const FIRST: [u8; 2] = [2, 15];
 
 /// What stands in place of a payload that was swallowed: bytes that nobody else can know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +48,7 @@ pub(super) struct Sieve<S> {
     ready: Vec<u8>,
     read: usize,
     part: Part,
+    is_first: bool,
 }
 
 enum Part {
@@ -73,7 +76,8 @@ struct Large {
 impl<S> Sieve<S> {
     pub(super) fn new(inner: S, most: u64, has_properties: bool, mark: Mark) -> Sieve<S> {
         let part = Part::Header { held: [0; HEADER], len: 0 };
-        Sieve { inner, mark, most, has_properties, ready: Vec::new(), read: 0, part }
+        let (ready, read, is_first) = (Vec::new(), 0, true);
+        Sieve { inner, mark, most, has_properties, ready, read, part, is_first }
     }
 
     /// Takes the bytes that were read, keeps in `bytes` what the library may see of them now, and returns
@@ -132,7 +136,10 @@ impl<S> Sieve<S> {
         Ok(kept)
     }
 
-    fn part_of(&self, first: u8, length: u64) -> io::Result<Part> {
+    fn part_of(&mut self, first: u8, length: u64) -> io::Result<Part> {
+        if std::mem::take(&mut self.is_first) && !FIRST.contains(&(first >> 4)) {
+            return Err(bad("what is no MQTT"));
+        }
         if length <= self.most {
             return Ok(Part::Pass(length));
         }

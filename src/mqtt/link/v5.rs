@@ -12,7 +12,8 @@ use crate::mqtt::message::{Arrived, Outcome, Payload, Properties, Publish, Qos};
 use rumqttc_v5::{
     AsyncClient, ConnAck, ConnectReturnCode, ConnectionError, DisconnectReasonCode, Error, Event,
     EventLoop, Incoming, MqttOptions, PublishNotice, PublishNoticeError, PublishOptions,
-    PublishProperties, PublishResult, QoS, StateError, SubscribeFilter, SubscribeReasonCode,
+    PublishProperties, PublishResult, QoS, RetainForwardRule, StateError, SubscribeFilter,
+    SubscribeReasonCode,
 };
 use std::sync::Arc;
 
@@ -20,9 +21,12 @@ pub(super) struct Wire5 {
     events: EventLoop,
     mark: Mark,
     is_in: bool,
+    /// The next SUBACK is that of what is kept; the one that counts follows.
+    kept_first: bool,
 }
 
-pub(super) struct Pen5(AsyncClient);
+/// The library, and whether what is kept is asked for first.
+pub(super) struct Pen5(AsyncClient, bool);
 
 impl Wire for Wire5 {
     type Pen = Pen5;
@@ -52,7 +56,8 @@ impl Wire for Wire5 {
         });
         let capacity = usize::from(INFLIGHT) + 8;
         let (library, events) = AsyncClient::builder(options).capacity(capacity).build();
-        (Pen5(library), Wire5 { events, mark, is_in: false })
+        let kept_first = knock.kept_first;
+        (Pen5(library, kept_first), Wire5 { events, mark, is_in: false, kept_first })
     }
 
     async fn step<F>(&mut self, hear: &mut F) -> Result<(), Ended>
@@ -65,6 +70,7 @@ impl Wire for Wire5 {
                 self.is_in = true;
                 hear(Heard::Welcome(welcome(said)));
             }
+            Ok(Event::Incoming(Incoming::SubAck(_))) if self.kept_first => self.kept_first = false,
             Ok(Event::Incoming(Incoming::SubAck(said))) => {
                 hear(Heard::Granted(said.return_codes.into_iter().map(granted).collect()));
             }
@@ -99,9 +105,20 @@ impl Wire5 {
 
 impl Pen for Pen5 {
     fn subscribe(&self, filters: &[(String, Qos)]) -> Result<(), String> {
-        let filters = filters.iter().map(|(f, qos)| SubscribeFilter::new(f.clone(), level(*qos)));
-        let asked = self.0.try_subscribe_many(filters.collect::<Vec<_>>());
-        asked.map_err(|e| e.to_string())
+        let ask = |qos: fn(Qos) -> Qos, kept: RetainForwardRule| {
+            let filters = filters.iter().map(|(filter, wanted)| SubscribeFilter {
+                retain_forward_rule: kept.clone(),
+                ..SubscribeFilter::new(filter.clone(), level(qos(*wanted)))
+            });
+            let asked = self.0.try_subscribe_many(filters.collect::<Vec<_>>());
+            asked.map_err(|e| e.to_string())
+        };
+        if !self.1 {
+            return ask(|qos| qos, RetainForwardRule::OnEverySubscribe);
+        }
+        // The same filter again replaces the subscription (MQTT 5, section 3.8.4), without a gap.
+        ask(|_| Qos::AtMostOnce, RetainForwardRule::OnEverySubscribe)?;
+        ask(|qos| qos, RetainForwardRule::Never)
     }
 
     fn publish(&self, message: Publish) -> Result<Boxed<Outcome>, String> {

@@ -2,7 +2,7 @@
 
 use crate::mqtt::config::{Target, Version};
 use crate::mqtt::link::Welcome;
-use crate::mqtt::link::dial::Socket;
+use crate::mqtt::link::dial::{self, Socket};
 use crate::mqtt::link::pace::Ending;
 use crate::mqtt::link::sieve::{Mark, Sieve};
 use crate::mqtt::message::{Arrived, Outcome, Publish, Qos};
@@ -25,6 +25,8 @@ pub(super) struct Knock<'a> {
     pub(super) client_id: &'a str,
     pub(super) keep_alive: Duration,
     pub(super) connect: Duration,
+    /// See [`Options::kept_first`](crate::mqtt::link::Options).
+    pub(super) kept_first: bool,
 }
 
 /// What a step heard.
@@ -115,7 +117,7 @@ pub(super) fn io_words(e: &io::Error) -> String {
         | io::ErrorKind::ConnectionAborted
         | io::ErrorKind::BrokenPipe
         | io::ErrorKind::UnexpectedEof => "the broker cut the connection".into(),
-        io::ErrorKind::InvalidData => e.to_string(),
+        io::ErrorKind::InvalidData => dial::tls_words(&e.to_string()),
         _ => format!("the connection broke ({e})"),
     }
 }

@@ -99,16 +99,15 @@ const PAUSE = 1_500;
 /** Gives the newest messages of a filter and then each as it arrives; returns how to stop. */
 export function follow(filter: string, taker: Taker): () => void {
   const stop = new AbortController();
-  const asked = filter ? { filter } : {};
   async function run() {
     const first = await get<{ messages: Message[]; place: string }>(
-      address("messages", { ...asked, limit: 100 }),
+      address("messages", { filter, limit: 100 }),
       stop.signal,
     );
     taker.take(first.messages.reverse(), 0);
     let place = first.place;
     for (;;) {
-      const answer = await fetch(address("stream", { ...asked, after: place }), {
+      const answer = await fetch(address("stream", { filter, after: place }), {
         headers: { accept: "text/event-stream" },
         signal: stop.signal,
         cache: "no-store",

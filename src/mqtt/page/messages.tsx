@@ -11,6 +11,9 @@ const MOST = 200;
 /** A filter is asked for once nobody typed for so long. */
 const TYPED = 350;
 
+/** Everything but what a broker says about itself ($SYS), which would drown the rest. */
+const USUAL = "#";
+
 export function Line({ of: m }: { of: Message }) {
   return (
     <li class="mq-line">
@@ -50,7 +53,7 @@ export function Messages() {
     all.value = held.value = null;
     since.value = skipped.value = 0;
     lost.value = undefined;
-    return follow(filter.value, {
+    return follow(filter.value || USUAL, {
       take: (messages, more) => {
         // A stream that begins again gives the newest once more.
         const newest = all.peek()?.[0]?.number ?? 0;
@@ -78,11 +81,11 @@ export function Messages() {
         <button class="button" type="button" aria-pressed={held.value !== null} onClick={flip}>
           {held.value ? t.messages.go : t.messages.pause}
         </button>
-        <a class="button" href={address("export", filter.value ? { filter: filter.value } : {})} download>
+        <a class="button" href={address("export", { filter: filter.value || USUAL })} download>
           {t.messages.export}
         </a>
       </div>
-      <div role="status" class="small soft">
+      <div role="status" class="small soft mq-said">
         {held.value && <p>{t.messages.paused(since.value)}</p>}
         {skipped.value > 0 && <p>{t.messages.skipped(skipped.value)}</p>}
         {lost.value !== undefined && <p class="wrong">{t.messages.lost(lost.value)}</p>}

@@ -59,14 +59,17 @@ export const t = {
   },
   payload: {
     empty: "(empty)",
-    too_large: (size: string) => `(too large: ${size}, not taken in)`,
+    too_large: (size: string) => `(too large to be kept: ${size})`,
     binary: (type: string) => `(binary${type ? `, ${type}` : ""})`,
     cut: "The rest is not shown.",
   },
   devices: {
     none: "No device has announced itself",
     noneBody: "Devices appear that speak Home Assistant's discovery, zigbee2mqtt, Tasmota or Sparkplug.",
-    more: "More devices are known to the tool mqtt_list_devices.",
+    search: "Search by name, model or topic",
+    noMatch: "No device matches",
+    entities: (n: number) => plural(n, "function", "functions"),
+    away: "away",
   },
   broker: {
     rate: "Messages a second",

@@ -2,14 +2,15 @@
 import { Chips, Empty, Failed, Head, href, Icon, Loading, place, settle } from "hearth/ui";
 import { Broker } from "./broker";
 import { chosen, session, status, useBeat } from "./data";
+import { Devices } from "./devices";
 import { Messages } from "./messages";
 import { Publish } from "./publish";
 import { t } from "./text";
 import { Detail } from "./topic";
 import { Tree } from "./tree";
 
-type View = "topics" | "messages" | "broker" | "publish";
-const views: View[] = ["topics", "messages", "broker", "publish"];
+const views = ["topics", "messages", "devices", "broker", "publish"] as const;
+type View = (typeof views)[number];
 
 /** The view that a topic is opened from, to go back to. */
 let before: View = "topics";
@@ -85,6 +86,7 @@ export function Workbench() {
       />
       {view === "topics" && <Tree />}
       {view === "messages" && <Messages />}
+      {view === "devices" && <Devices />}
       {view === "broker" && <Broker />}
       {view === "publish" && <Publish key={to} to={to} />}
       {topic && (

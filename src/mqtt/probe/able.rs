@@ -89,7 +89,9 @@ async fn levels(
     time: Duration,
     found: &mut Ability,
 ) -> Result<(), Error> {
-    for qos in [Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce] {
+    // More than it grants when we listen some brokers do not take from us either, and hang up.
+    let all = [Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce];
+    for qos in all.into_iter().filter(|qos| Some(qos.number()) <= found.granted_qos) {
         match back(connection, topic, vec![b'x'; 16], qos, time).await? {
             Ok(got) => found.delivered_qos = found.delivered_qos.max(Some(got.number())),
             Err(_) => return Ok(()),
@@ -106,7 +108,8 @@ async fn sizes(
     found: &mut Ability,
 ) -> Result<(), Error> {
     for size in SIZES.into_iter().filter(|size| *size as u64 + 1024 <= most) {
-        match back(connection, topic, vec![b'x'; size], Qos::AtLeastOnce, time).await {
+        let qos = if found.granted_qos > Some(0) { Qos::AtLeastOnce } else { Qos::AtMostOnce };
+        match back(connection, topic, vec![b'x'; size], qos, time).await {
             Ok(Ok(_)) => found.delivered_bytes = Some(size),
             Ok(Err(why)) => {
                 found.refused_bytes = Some((size, why));

@@ -5,9 +5,11 @@
 //! or a folder that cannot be written ends that recording and nothing else.
 
 pub(crate) mod format;
+mod replay;
 mod run;
 mod shelf;
 
+pub(crate) use replay::{Report, Score};
 pub(crate) use run::Progress;
 pub(crate) use shelf::{Found, Shelf};
 

@@ -7,7 +7,7 @@
 mod backup;
 mod fetch;
 
-pub(crate) use backup::{Backup, Copy, copies, keep, load, mark_undone};
+pub(crate) use backup::{Copy, copies, keep, load, mark_undone};
 pub(crate) use fetch::{Held, MOST, fetch};
 
 use std::hash::{DefaultHasher, Hash, Hasher};

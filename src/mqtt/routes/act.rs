@@ -20,6 +20,18 @@ async fn call(
     }
 }
 
+/// Reads a body that is a JSON object, like `example`.
+fn object(headers: &HeaderMap, body: &Bytes, example: &str) -> Result<Map<String, Value>, Error> {
+    // A form of a foreign page can send anything but this type.
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    if !kind.is_some_and(|kind| kind.trim().starts_with("application/json")) {
+        return Err(Error::invalid("the body is JSON: send Content-Type: application/json"));
+    }
+    serde_json::from_slice(body).map_err(|e| {
+        Error::invalid(format!("the body is no JSON object ({e}); write it like {example}"))
+    })
+}
+
 /// Answers `POST /api/mqtt/publish`: the arguments of `mqtt_publish_message` as a JSON object.
 pub(super) async fn publish(
     State(desk): State<Desk>,
@@ -28,18 +40,20 @@ pub(super) async fn publish(
     body: Bytes,
 ) -> Result<Json<Value>, Error> {
     desk.mqtt.policy().check(&caller, "mqtt", Level::Control)?;
-    // A form of a foreign page can send anything but this type.
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    if !kind.is_some_and(|kind| kind.trim().starts_with("application/json")) {
-        return Err(Error::invalid("a message is JSON: send Content-Type: application/json"));
-    }
-    let args = serde_json::from_slice(&body).map_err(|e| {
-        Error::invalid(format!(
-            "the body is no JSON object ({e}); write it like {{\"topic\": \"home/lamp/set\", \
-             \"payload\": \"ON\"}}"
-        ))
-    })?;
+    let args = object(&headers, &body, r#"{"topic": "home/lamp/set", "payload": "ON"}"#)?;
     call(&desk, caller, "mqtt_publish_message", args).await
+}
+
+/// Answers `POST /api/mqtt/search`: the arguments of `mqtt_search_messages` as a JSON object.
+pub(super) async fn search(
+    State(desk): State<Desk>,
+    Extension(caller): Who,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<Value>, Error> {
+    desk.mqtt.policy().check(&caller, "mqtt", Level::Read)?;
+    let args = object(&headers, &body, r#"{"topic_pattern": "home/#", "text": "ON"}"#)?;
+    call(&desk, caller, "mqtt_search_messages", args).await
 }
 
 /// Answers `/api/mqtt/devices` with what `mqtt_list_devices` says; its arguments stand behind the
@@ -51,7 +65,8 @@ pub(super) async fn devices(
 ) -> Result<Json<Value>, Error> {
     desk.mqtt.policy().check(&caller, "mqtt", Level::Read)?;
     let given: Vec<(String, String)> = asked(&uri)?;
-    let args = given.into_iter().map(|(name, value)| (name, value.into())).collect();
+    let named = |name: String| if name == "session" { "session_id".to_owned() } else { name };
+    let args = given.into_iter().map(|(name, value)| (named(name), value.into())).collect();
     call(&desk, caller, "mqtt_list_devices", args).await
 }
 

@@ -6,7 +6,7 @@ use crate::mqtt::inbox::Kept;
 use crate::mqtt::levels::{self, Level};
 use crate::mqtt::routes::{Desk, Who, asked, filter, session};
 use crate::mqtt::session::{self, Session};
-use crate::mqtt::show;
+use crate::mqtt::{may_see, show};
 use crate::policy;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -29,13 +29,7 @@ pub(super) async fn status(
 ) -> Result<Json<Value>, Error> {
     desk.mqtt.policy().check(&caller, "mqtt", policy::Level::Read)?;
     let config = desk.mqtt.config();
-    // Who may not use the home's broker is told so here already.
-    let home = desk.mqtt.session(&caller, None);
-    if let Err(e) = &home
-        && config.is_configured()
-    {
-        return Err(Error::refused(e.to_string()));
-    }
+    may_see(&caller)?;
     let sessions = desk.mqtt.sessions_of(&caller);
     let sessions = sessions.iter().map(|session| about(&desk, session));
     Ok(Json(json!({
@@ -60,9 +54,7 @@ fn about(desk: &Desk, session: &Session) -> Value {
     let (rate, bytes_rate) = desk.mqtt.series().rate(&session.id, 10);
     let inbox = session.inbox();
     let totals = inbox.totals();
-    let kept = inbox.ring().iter();
-    let oldest = kept.len().min(1);
-    let oldest = inbox.ring().iter().take(oldest).map(|kept| show::seconds(kept.at)).next();
+    let oldest = inbox.ring().oldest().map(|kept| show::seconds(kept.at));
     json!({
         "id": *session.id,
         "broker": session.target.address.to_string(),
@@ -176,15 +168,15 @@ pub(super) async fn messages(
         }
         (found, inbox.totals().messages, ring.iter().next().map(|kept| kept.number))
     };
-    let shown = found.iter().take(most);
-    let rows: Vec<Value> = shown.clone().map(|kept| show::message(kept, IN_LIST)).collect();
+    let rows: Vec<Value> =
+        found.iter().take(most).map(|kept| show::message(kept, IN_LIST)).collect();
     let mut answer = json!({
         "messages": rows,
         "place": desk.mqtt.place(newest),
         "oldest_kept": oldest,
     });
     if found.len() > rows.len() {
-        answer["next"] = shown.last().map(|kept| kept.number).into();
+        answer["next"] = rows.last().map(|row| row["number"].clone()).into();
     }
     Ok(Json(answer))
 }

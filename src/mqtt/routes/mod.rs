@@ -26,6 +26,7 @@ pub const API: &[&str] = &[
     "/api/mqtt/messages",
     "/api/mqtt/publish",
     "/api/mqtt/recordings",
+    "/api/mqtt/search",
     "/api/mqtt/series",
     "/api/mqtt/status",
     "/api/mqtt/stream",
@@ -51,6 +52,7 @@ pub fn routes(mqtt: &Mqtt, toolbox: &Toolbox) -> Router {
         .route("/api/mqtt/stream", get(stream::stream))
         .route("/api/mqtt/export", get(export::export))
         .route("/api/mqtt/publish", post(act::publish))
+        .route("/api/mqtt/search", post(act::search))
         .route("/api/mqtt/devices", get(act::devices))
         .route("/api/mqtt/recordings", get(act::recordings))
         .with_state(Desk { mqtt: mqtt.clone(), toolbox: toolbox.clone() })

@@ -9,6 +9,7 @@ mod history;
 mod performance;
 mod publish;
 mod record;
+mod replay;
 mod retained;
 mod schema;
 mod sessions;
@@ -35,6 +36,7 @@ pub(super) fn tools(mqtt: &Mqtt) -> Vec<Tool> {
     tools.extend(devices::tools(mqtt));
     tools.extend(retained::tools(mqtt));
     tools.extend(record::tools(mqtt));
+    tools.extend(replay::tools(mqtt));
     tools
 }
 

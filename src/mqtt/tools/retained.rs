@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::mcp::{Call, Reply, Tool, page};
 use crate::mqtt::Mqtt;
 use crate::mqtt::discovery::words::{NAME, TOPIC, clean, time};
-use crate::mqtt::discovery::{RULES, gather, lint};
+use crate::mqtt::discovery::{RULES, gather, lint, now};
 use crate::mqtt::filter::Filter;
 use crate::mqtt::message::{Outcome, Publish, Qos};
 use crate::mqtt::retained::{self, Copy, Held, MOST, fetch};
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// What the rows of an answer may take, in bytes.
 const BUDGET: usize = 6 * 1024;
@@ -366,10 +366,4 @@ async fn list(mqtt: &Mqtt, session: &Session, args: &CleanArgs) -> Result<Cleane
         next: page.next,
         ..Cleaned::default()
     })
-}
-
-/// Microseconds since 1970.
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }

@@ -180,7 +180,7 @@ impl Link {
                 ANSWER.as_secs()
             )),
             (ErrorKind::Io | ErrorKind::Parse, _) => Error::offline(format!(
-                "cannot reach Redis at {place}; it is tried again and again"
+                "cannot reach Redis at {place}; check REDIS_URL (store.redis_url) and whether Redis runs"
             )),
             (ErrorKind::Server(kind), _) if comes_back(kind) => {
                 Error::offline(format!("Redis at {place} is not ready"))

@@ -31,6 +31,11 @@ impl Mcp {
         mcp
     }
 
+    /// The name of the session.
+    pub fn session(&self) -> &str {
+        &self.session
+    }
+
     /// Sends a request and returns its `result`; panics on a protocol error.
     pub fn ask(&mut self, method: &str, params: Value) -> Value {
         let answer = self.try_ask(method, params);

@@ -158,8 +158,66 @@ async fn what_home_assistant_refuses_is_told_in_its_words() {
     check(other, Kind::NotFound, "nothing in that target").await;
     let odd = json!({"service": "light.turn_on", "brightness": 3});
     check(odd, Kind::Invalid, "brightness").await;
-    // What the data may hold, Home Assistant judges.
-    check(on("light.turn_on", json!({"colour": "red"})), Kind::Invalid, "colour").await;
+    // What its description leaves open, Home Assistant judges.
+    check(on("light.turn_on", json!({"xy_color": [7, 7]})), Kind::Invalid, "xy_color").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn data_that_a_service_does_not_take_is_refused_before_home_assistant_is_asked() {
+    let rig = on_real().await;
+    let mut raw = Raw::on_real().await;
+    let (lamp, heater) = ("light.ceiling_lights", "climate.hvac");
+    let before = raw.state(lamp).await;
+    let call = |service: &str, id: &str, data: Value, dry_run: bool| json!({"service": service, "target": {"entity_id": id}, "data": data, "dry_run": dry_run});
+    for (service, id, data, words) in [
+        (
+            "light.turn_on",
+            lamp,
+            json!({"brightnes": 9}),
+            "no field 'brightnes'; did you mean brightness",
+        ),
+        (
+            "light.turn_on",
+            lamp,
+            json!({"brightness": 900}),
+            "is 900, and Home Assistant takes 0 to 255",
+        ),
+        (
+            "light.turn_on",
+            lamp,
+            json!({"flash": "lnog"}),
+            "did you mean long? It may be: long, short",
+        ),
+        ("light.turn_on", lamp, json!({"colour": "red"}), "no field 'colour'"),
+        (
+            "climate.set_temperature",
+            heater,
+            json!({"temperature": 500}),
+            "is 500, and climate.hvac takes",
+        ),
+        ("climate.set_humidity", heater, json!({}), "needs the field 'humidity'"),
+    ] {
+        for dry_run in [true, false] {
+            let args = call(service, id, data.clone(), dry_run);
+            let e = rig.try_tool("home_call", args.clone()).await.expect_err(&args.to_string());
+            assert!(e.kind() == Kind::Invalid && e.what().contains(words), "{args}: {e:?}");
+        }
+    }
+    assert_eq!(raw.state(lamp).await, before);
+    // What Home Assistant takes beyond its description passes.
+    for (service, id, data) in [
+        ("light.toggle", lamp, json!({"brightness_step": -20, "transition": 3600})),
+        ("light.turn_on", lamp, json!({"color_name": "Alice Blue"})),
+        ("homeassistant.turn_on", lamp, json!({"brightness": 9})),
+    ] {
+        let dry = rig.tool("home_call", call(service, id, data, true)).await;
+        assert_eq!(ids(&dry), [id], "{dry}");
+    }
+    // Only the call tells whether it is taken, and that is said.
+    let free = json!({"service": "homeassistant.turn_on", "target": {"entity_id": lamp},
+                      "data": {"brightness": 9}, "dry_run": true});
+    let dry = rig.tool("home_call", free).await;
+    assert!(dry["hints"][0].as_str().unwrap().contains("no field 'brightness'"), "{dry}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -192,6 +250,9 @@ async fn a_service_that_is_not_there_is_refused_with_what_there_is() {
     check(on("light.turn_on", "switch.ac"), Kind::Invalid, &words).await;
     let words = ["acts on cover only", "services of switch: switch.toggle"];
     check(on("cover.open_cover", "switch.ac"), Kind::Invalid, &words).await;
+    // What nothing turns on is not sent on to a service that would do nothing.
+    let words = ["'lock.front_door' is not; services of lock: lock.lock"];
+    check(on("light.turn_on", "lock.front_door"), Kind::Invalid, &words).await;
     check(on("switch.light.turn_on", lamp), Kind::Invalid, &["must be domain.service"]).await;
     let apart = json!({"domain": "switch", "service": "light.turn_on"});
     check(apart, Kind::Invalid, &["do not go together", "domain left out"]).await;

@@ -63,9 +63,9 @@ async fn a_rename_killed_after_any_write_is_finished_at_the_next_start() {
     assert!(made.names_only(&mut raw, &to, &from).await, "{done}");
     let writes = gate.writes();
     assert_eq!(writes, made.all(&mut raw).await.len() + 1, "{done}");
-    let args = json!({"undo": done["change"]});
+    let args = json!({"change": done["change"]});
     until("it is known by its new id", async || {
-        tokio::task::block_in_place(|| hearth.mcp("/mcp").call("home_rename", args.clone()))["isError"] != true
+        tokio::task::block_in_place(|| hearth.mcp("/mcp").call("home_undo", args.clone()))["isError"] != true
     })
     .await;
     assert_eq!(made.all(&mut raw).await, before);

@@ -237,6 +237,38 @@ async fn a_change_of_the_registries_is_seen() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_condition_is_tested_before_it_goes_into_an_automation() {
+    let rig = on_real().await;
+    let mut raw = Raw::on_real().await;
+    let test = async |condition: Value| {
+        rig.try_tool("home_template", json!({ "condition": condition })).await
+    };
+    let sun = raw.state("sun.sun").await;
+    let is = |state: &str| json!({"condition": "state", "entity_id": "sun.sun", "state": state});
+    let not = |one: Value| json!({"condition": "not", "conditions": [one]});
+    for (condition, want) in [
+        (is(&sun), true),
+        (is("green"), false),
+        (not(is(&sun)), false),
+        (json!({"condition": "template", "value_template": "{{ 1 + 1 == 2 }}"}), true),
+        (json!({"condition": "and", "conditions": [is(&sun), is("green")]}), false),
+    ] {
+        let ours = test(condition.clone()).await.unwrap();
+        let ask = json!({"type": "test_condition", "condition": condition});
+        assert_eq!(ours["result"], raw.ask(ask).await["result"], "{condition}");
+        assert_eq!(ours["result"], want, "{condition}");
+    }
+    for (args, word) in [
+        (json!({"condition": {"condition": "moon"}}), "moon"),
+        (json!({}), "either"),
+        (json!({"condition": {"condition": "sun"}, "template": "{{ 1 }}"}), "either"),
+    ] {
+        let e = rig.try_tool("home_template", args.clone()).await.unwrap_err();
+        assert!(e.kind() == Kind::Invalid && e.what().contains(word), "{args}: {e}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn templates_are_rendered_within_limits() {
     let rig = on_real().await;
     let render = async |text: &str| rig.try_tool("home_template", json!({"template": text})).await;

@@ -42,7 +42,7 @@ async fn stored(raw: &mut Raw, id: &str) -> Vec<(String, f64)> {
     let all = raw.ask(ask).await;
     let rows = all[id].as_array().cloned().unwrap_or_default();
     let when = |row: &Value| row["lc"].as_f64().or(row["lu"].as_f64()).unwrap();
-    rows.iter().map(|row| (row["s"].as_str().unwrap().to_owned(), when(row))).collect()
+    rows.iter().map(|row| (row["s"].as_str().unwrap_or("removed").to_owned(), when(row))).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -137,6 +137,35 @@ async fn a_switch_is_told_by_how_long_it_was_on() {
     assert_eq!(states(&got["events"]), theirs, "{got}");
     assert!(got["events"].as_array().unwrap().iter().all(|row| row["id"] == *id), "{got}");
     remove(&mut raw, "input_boolean", &id).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_past_of_what_was_removed_and_made_anew_is_told_with_the_time_between() {
+    let rig = on_real().await;
+    let mut raw = Raw::on_real().await;
+    let mut id = String::new();
+    for value in [3, 7] {
+        let fields = json!({"min": 0, "max": 9, "initial": value});
+        id = helper(&rig, &mut raw, "input_number", "again", fields).await;
+        let told = async || stored(&mut raw, &id).await.last().is_some_and(|(s, _)| s != "removed");
+        until("the recorder has it", told).await;
+        if value == 3 {
+            remove(&mut raw, "input_number", &id).await;
+            let gone =
+                async || rig.try_tool("home_get", json!({"entity_ids": [id]})).await.is_err();
+            until("it is gone", gone).await;
+        }
+    }
+    until("the recorder has both", async || stored(&mut raw, &id).await.len() == 3).await;
+    let theirs = stored(&mut raw, &id).await;
+    let got = rig.tool("home_history", json!({"entity_ids": [id], "start": "1h"})).await;
+    let row = &got["entities"][0];
+    let states: Vec<&Value> = row["rows"].as_array().unwrap().iter().map(|row| &row[1]).collect();
+    assert_eq!(states, ["3.0", "removed", "7.0"], "{got}");
+    assert_eq!(theirs.iter().map(|(state, _)| state).collect::<Vec<_>>(), states);
+    // The time between counts for nothing.
+    assert_eq!((&row["min"], &row["max"]), (&json!(3), &json!(7)), "{got}");
+    remove(&mut raw, "input_number", &id).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

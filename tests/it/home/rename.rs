@@ -64,12 +64,44 @@ async fn an_entity_is_renamed_with_every_reference_and_back() {
     // Undone as a whole: the id, the name, every configuration to the letter.
     known(&rig, &new).await;
     let change = done["change"].as_str().unwrap();
-    rig.tool("home_rename", json!({ "undo": change })).await;
+    let listed = rig.tool("home_undo", json!({})).await["changes"][0].clone();
+    for (field, want) in [
+        ("id", change),
+        ("action", "renamed"),
+        ("kind", "entity"),
+        ("object", &old),
+        ("to", &new),
+        ("new_name", "Renamed"),
+        ("who", "local"),
+        ("via", "control"),
+    ] {
+        assert_eq!(listed[field], want, "{listed}");
+    }
+    let tried = rig.tool("home_undo", json!({"change": change, "dry_run": true})).await;
+    assert_eq!(tried["objects"].as_array().unwrap().len(), 7, "{tried}");
+    assert!(made.names_only(&mut raw, &new, &old).await, "a dry run changes nothing");
+    let back = rig.tool("home_undo", json!({ "change": change })).await;
+    assert_eq!((&back["action"], &back["undoes"]), (&json!("renamed"), &json!(change)));
     assert_eq!(made.all(&mut raw).await, before);
     let entry = json!({"type": "config/entity_registry/get", "entity_id": old});
     assert_eq!(raw.ask(entry).await["name"], Value::Null);
-    let e = rig.try_tool("home_rename", json!({ "undo": change })).await.unwrap_err();
-    assert_eq!(e.kind(), Kind::NotFound, "{e}");
+    let e = rig.try_tool("home_undo", json!({ "change": change })).await.unwrap_err();
+    assert!(e.kind() == Kind::Conflict && e.what().contains("was undone by"), "{e}");
+    let listed = rig.tool("home_undo", json!({})).await;
+    let rows: Vec<[&Value; 3]> = (0..2)
+        .map(|n| &listed["changes"][n])
+        .map(|row| [&row["id"], &row["undoes"], &row["undone_by"]])
+        .collect();
+    let (change, none) = (json!(change), Value::Null);
+    assert_eq!(rows, [[&back["change"], &change, &none], [&change, &none, &back["change"]]]);
+
+    // Forth again by undoing the undo, and back by the first, which stands once more.
+    known(&rig, &old).await;
+    rig.tool("home_undo", json!({"change": back["change"]})).await;
+    assert!(made.names_only(&mut raw, &new, &old).await);
+    known(&rig, &new).await;
+    rig.tool("home_undo", json!({ "change": change })).await;
+    assert_eq!(made.all(&mut raw).await, before);
     super::furniture::remove_group(&mut raw, "rename_all").await;
     made.clear(&mut raw).await;
 }
@@ -86,10 +118,7 @@ async fn an_undo_keeps_what_was_edited_since() {
     let mut script = get(path);
     script["alias"] = "edited since".into();
     post(path, &script);
-    let e = rig.try_tool("home_rename", json!({"undo": "r0"})).await.unwrap_err();
-    assert!(e.what().contains(done["change"].as_str().unwrap()), "{e}");
-    let undo = json!({"undo": done["change"]});
-    let undone = rig.tool("home_rename", undo).await;
+    let undone = rig.tool("home_undo", json!({"change": done["change"]})).await;
     assert!(undone["hints"].to_string().contains("edited since"), "{undone}");
     assert!(made.names_only(&mut raw, &old, &new).await);
     assert_eq!(get(path)["alias"], "edited since");
@@ -113,7 +142,10 @@ async fn names_of_entities_devices_and_areas_change_and_change_back() {
     };
     let done = rig.tool("home_rename", json!({"id": "Rename Room", "name": "Study"})).await;
     assert_eq!(names(&mut raw).await, "Study");
-    rig.tool("home_rename", json!({"undo": done["change"]})).await;
+    let listed = rig.tool("home_undo", json!({})).await["changes"][0].clone();
+    let shown = [&listed["kind"], &listed["name"], &listed["new_name"]];
+    assert_eq!(shown, ["area", "Rename Room", "Study"], "{listed}");
+    rig.tool("home_undo", json!({"change": done["change"]})).await;
     assert_eq!(names(&mut raw).await, "Rename Room");
 
     // A template that goes by the name would find nothing any more.
@@ -139,7 +171,7 @@ async fn names_of_entities_devices_and_areas_change_and_change_back() {
     };
     let done = rig.tool("home_rename", json!({"id": device, "name": "Renamed thing"})).await;
     assert_eq!(name_of(&mut raw).await, "Renamed thing");
-    rig.tool("home_rename", json!({"undo": done["change"]})).await;
+    rig.tool("home_undo", json!({"change": done["change"]})).await;
     assert_eq!(name_of(&mut raw).await, Value::Null);
 
     super::furniture::delete("/api/config/script/config/rename_room");
@@ -161,7 +193,9 @@ async fn a_rename_that_cannot_be_is_refused_before_anything_is_written() {
     refused(json!({"id": id}), Kind::Invalid, "`to`").await;
     refused(json!({"id": "light.nowhere", "to": "light.x"}), Kind::NotFound, "home_find").await;
     refused(json!({"id": "sensor.lights_on", "to": "sensor.x"}), Kind::Conflict, "unique id").await;
-    refused(json!({"undo": "r1"}), Kind::NotFound, "change").await;
+    let none = json!({"change": "r1763726400000"});
+    let e = rig.try_tool("home_undo", none).await.unwrap_err();
+    assert!(e.kind() == Kind::NotFound && e.what().contains("home_undo"), "{e}");
     let user = rig.token("rename user", Level::Control, EntityScope::default()).await;
     let args = json!({"id": id, "to": "light.x"});
     let e = rig.tool_as(&user, "home_rename", args.clone()).await.unwrap_err();
@@ -171,6 +205,44 @@ async fn a_rename_that_cannot_be_is_refused_before_anything_is_written() {
     let forgetful = on_real().await;
     let e = forgetful.try_tool("home_rename", args).await.unwrap_err();
     assert!(e.kind() == Kind::Refused && e.what().contains("hearth serve"), "{e}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn a_rename_is_undone_only_by_whoever_could_make_it() {
+    let folder = Folder::new();
+    let (url, token) = real();
+    let rig = keeping(&config(&url, &token), &policy::Config::default(), folder.path()).await;
+    let mut raw = Raw::on_real().await;
+    raw.ask(json!({"type": "input_button/create", "name": "rename whose"})).await;
+    known(&rig, "input_button.rename_whose").await;
+    let rename = json!({"id": "input_button.rename_whose", "to": "input_button.rename_theirs"});
+    let done = super::settings::agreed(&rig, "home_rename", rename).await;
+    let undo = json!({"change": done["change"]});
+    let there =
+        json!({"type": "config/entity_registry/get", "entity_id": "input_button.rename_theirs"});
+
+    // Who may use the house sees it in the list; undoing it changes the configuration.
+    let user = rig.token("rename undoer", Level::Control, EntityScope::default()).await;
+    let listed = rig.tool_as(&user, "home_undo", json!({})).await.unwrap();
+    assert_eq!(listed["changes"][0]["id"], done["change"], "{listed}");
+    let e = rig.tool_as(&user, "home_undo", undo.clone()).await.unwrap_err();
+    assert_eq!(e.kind(), Kind::Refused, "{e}");
+    // Who may see chosen entities only is not told of it.
+    let scope = EntityScope { areas: vec!["kitchen".into()], ..EntityScope::default() };
+    let cook = rig.token("rename cook", Level::Admin, scope).await;
+    let listed = rig.tool_as(&cook, "home_undo", json!({})).await.unwrap();
+    assert_eq!(listed["total"], 0, "{listed}");
+    let e = rig.tool_as(&cook, "home_undo", undo.clone()).await.unwrap_err();
+    assert_eq!(e.kind(), Kind::Refused, "{e}");
+    raw.ask(there.clone()).await;
+
+    known(&rig, "input_button.rename_theirs").await;
+    let e = rig.try_tool("home_undo", undo.clone()).await.unwrap_err();
+    assert!(e.kind() == Kind::Conflict && e.what().contains("input_button.rename_whose"), "{e}");
+    raw.ask(there.clone()).await;
+    super::settings::agreed(&rig, "home_undo", undo).await;
+    assert_eq!(raw.try_ask(there).await["success"], false);
+    raw.ask(json!({"type": "input_button/delete", "input_button_id": "rename_whose"})).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]

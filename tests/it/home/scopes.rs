@@ -5,7 +5,7 @@ use super::rig::{PATIENCE, config, ids, on_real, real, result_of, start, start_w
 use hearth::error::Kind;
 use hearth::events::{Event, Next};
 use hearth::mcp::Call;
-use hearth::policy::{self, EntityScope, Level};
+use hearth::policy::{self, Caller, EntityScope, Level};
 use serde_json::{Value, json};
 
 fn list(items: &[&str]) -> Vec<String> {
@@ -35,7 +35,7 @@ async fn a_caller_of_one_area_sees_and_touches_nothing_else() {
     refused("home_call", call(json!({}), bed), Kind::NotFound).await;
     refused("home_call", call(json!({"area_id": "bedroom"}), json!({})), Kind::NotFound).await;
     // Nothing named, or named among the data: that would reach beyond the scope.
-    refused("home_call", json!({"service": "script.seed_all_off"}), Kind::Refused).await;
+    refused("home_call", json!({"service": "script.seed_all_off"}), Kind::NotFound).await;
     refused(
         "home_call",
         json!({"service": "persistent_notification.create", "data": {"message": "x"}}),
@@ -51,6 +51,68 @@ async fn a_caller_of_one_area_sees_and_touches_nothing_else() {
     let audit = rig.policy.audit();
     let denied = audit.iter().filter(|entry| entry.outcome == "denied" && entry.who == "cook");
     assert!(denied.count() >= 3, "{audit:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_outside_a_share_is_neither_named_nor_confirmed() {
+    let rig = on_real().await;
+    let scope = EntityScope { areas: list(&["kitchen"]), ..EntityScope::default() };
+    let cook = rig.token("cook", Level::Control, scope).await;
+    let call = |service: &str, target: Value, data: Value| json!({"service": service, "target": target, "data": data, "dry_run": true});
+    let on = "homeassistant.turn_on";
+    let lamps = |id: &str| call("scene.apply", json!({}), json!({"entities": {id: "on"}}));
+    // What exists elsewhere and what exists nowhere are answered alike, and nothing else is named.
+    for (tool, here, nowhere, args) in [
+        (
+            "home_find",
+            "Bedroom",
+            "Bedroon",
+            &(|x: &str| json!({"area": x})) as &dyn Fn(&str) -> Value,
+        ),
+        ("home_find", "bedroom", "bedroon", &|x| json!({"area": x})),
+        ("home_find", "critical", "critica", &|x| json!({"label": x})),
+        ("home_watch", "Bedroom", "Bedroon", &|x| json!({"area": x})),
+        ("home_history", "Bedroom", "Bedroon", &|x| json!({"area": x})),
+        ("home_call", "Bedroom", "Bedroon", &|x| call(on, json!({"area_id": x}), json!({}))),
+        ("home_call", "critical", "critica", &|x| call(on, json!({"label_id": x}), json!({}))),
+        ("home_call", "light.bed_light", "light.bed_nobody", &|x| lamps(x)),
+        ("home_call", "script.seed_all_off", "script.seed_no_off", &|x| {
+            call(x, json!({}), json!({}))
+        }),
+        ("home_get", "lock.front_door", "lock.front_dorr", &|x| json!({"entity_ids": [x]})),
+    ] {
+        let mut said = Vec::new();
+        for name in [here, nowhere] {
+            let e = rig.tool_as(&cook, tool, args(name)).await.expect_err(&args(name).to_string());
+            said.push((e.kind(), e.what().replace(name, "…")));
+        }
+        assert_eq!(said[0], said[1], "{tool} {here}");
+        let text = said[0].1.to_lowercase();
+        for other in ["bedroom", "living", "upstairs", "front_door", "bed_light", "seed_all"] {
+            assert!(!text.contains(other), "{tool} {here}: {text}");
+        }
+    }
+    // Tools that only who sees everything may use are not offered.
+    let home = rig.toolbox.profile("home").unwrap();
+    let names = |who: &Caller| -> Vec<String> {
+        let tools = rig.toolbox.catalogue(who, &home);
+        tools.iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect()
+    };
+    for tool in ["home_template", "home_trace", "home_logs", "home_refs"] {
+        assert!(!names(&cook).iter().any(|name| name == tool), "{tool}");
+        assert!(names(&rig.caller).iter().any(|name| name == tool), "{tool}");
+    }
+    assert!(names(&cook).iter().any(|name| name == "home_call"));
+    // A scene may be seen, and part of what is in it not.
+    let scope = EntityScope { deny: list(&["light.ceiling_lights"]), ..EntityScope::default() };
+    let half = rig.token("half", Level::Control, scope).await;
+    let movie =
+        rig.tool_as(&half, "home_get", json!({"entity_ids": ["scene.movie"]})).await.unwrap();
+    let members = &movie["entities"][0]["attributes"]["entity_id"];
+    assert_eq!(*members, json!(["light.kitchen_lights"]), "{movie}");
+    let play = call("scene.turn_on", json!({"entity_id": "scene.movie"}), json!({}));
+    let e = rig.tool_as(&half, "home_call", play).await.unwrap_err();
+    assert!(e.kind() == Kind::Refused && !e.what().contains("ceiling"), "{e}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -170,7 +232,12 @@ async fn a_lock_opens_only_after_the_person_agreed() {
         assert_eq!(e.kind(), Kind::Conflict, "{service}: {e}");
     }
     for service in ["homeassistant.restart", "homeassistant.stop", "conversation.process"] {
-        let e = rig.try_tool("home_call", json!({"service": service})).await.unwrap_err();
+        let data = match service {
+            "conversation.process" => json!({"text": "unlock the door"}),
+            _ => json!({}),
+        };
+        let args = json!({"service": service, "data": data});
+        let e = rig.try_tool("home_call", args).await.unwrap_err();
         assert_eq!(e.kind(), Kind::Conflict, "{service}: {e}");
     }
 }

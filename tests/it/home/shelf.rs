@@ -3,7 +3,7 @@
 use super::raw::Raw;
 use super::rig::{PATIENCE, ids, on_real, shelf};
 use hearth::error::Kind;
-use hearth::events::Next;
+use hearth::events::{Event, Next};
 use hearth::home;
 use hearth::mcp::{Answer, Block, Call, Contents};
 use hearth::policy::{EntityScope, Level};
@@ -88,6 +88,48 @@ async fn a_change_names_its_resource() {
         (was + 1.0).to_string() + ".0"
     );
     raw.call("number.set_value", id, json!({"value": was})).await;
+}
+
+/// What comes of the next changes of entities until `id` has changed.
+async fn overviews(
+    reader: &mut hearth::events::Reader,
+    shelf: &dyn hearth::mcp::Resources,
+    caller: &hearth::policy::Caller,
+    id: &str,
+) -> Option<String> {
+    let told = async {
+        loop {
+            if let Next::Event(stamped) = reader.next().await
+                && matches!(&stamped.event, Event::Entity(change) if &*change.entity_id == id)
+            {
+                return shelf.gathered(caller, &stamped.event);
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, told).await.expect("no change")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_overview_is_told_of_when_what_it_shows_changes() {
+    let rig = on_real().await;
+    let mut raw = Raw::on_real().await;
+    let shelf = shelf(&rig);
+    let scope = EntityScope { deny: vec!["siren.*".into()], ..EntityScope::default() };
+    let deaf = rig.token("deaf", Level::Read, scope).await;
+    let (counted, quiet) = ("siren.siren", "number.pwm_1");
+    let mut reader = rig.events.read();
+    let overview = Some("home://home/overview".to_owned());
+    raw.call("siren.toggle", counted, json!({})).await;
+    assert_eq!(overviews(&mut reader, &*shelf, &rig.caller, counted).await, overview);
+    raw.call("siren.toggle", counted, json!({})).await;
+    // Who may not see it is not told that something changed either.
+    assert_eq!(overviews(&mut reader, &*shelf, &deaf, counted).await, None);
+    let was: f64 = raw.state(quiet).await.parse().unwrap();
+    let other = if was < 0.5 { was + 0.1 } else { was - 0.1 };
+    for value in [other, was] {
+        raw.call("number.set_value", quiet, json!({ "value": value })).await;
+        assert_eq!(overviews(&mut reader, &*shelf, &rig.caller, quiet).await, None);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

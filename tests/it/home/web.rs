@@ -1,6 +1,6 @@
 //! The routes of the house: the same answers and the same checks as the tools.
 
-use super::rig::{Rig, ids, on_real};
+use super::rig::{Rig, config, ids, on_real, start};
 use hearth::home;
 use hearth::http::{Body, Extension, Request, Router, StatusCode, header, to_bytes};
 use hearth::policy::{Caller, EntityScope, Level};
@@ -97,4 +97,37 @@ async fn a_call_over_http_passes_the_same_checks() {
     assert_eq!(post(&cook, call("humidifier.toggle", id)).await.0, 404);
     assert_eq!(post(&rig.caller, json!({"service": "light.turn_on", "x": 1})).await.0, 400);
     assert_eq!(post(&rig.caller, json!({"service": 7})).await.0, 400);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_filter_of_events_that_nothing_can_pass_is_told_what_there_is() {
+    let rig = on_real().await;
+    let check = home::page(&rig.home).check.unwrap();
+    let said = |who: &Caller, filter: &str, value: &str| {
+        check(who, filter, value).map_or_else(|e| e.to_string(), |()| String::new())
+    };
+    let scope = EntityScope { areas: vec!["kitchen".into()], ..EntityScope::default() };
+    let cook = rig.token("cook", Level::Read, scope).await;
+    for (filter, good, wrong, says) in [
+        ("house", "home", "hoem", "there is no house 'hoem'; there is: home"),
+        ("area", "kitchen", "kitchn", "there is no area id 'kitchn'; did you mean kitchen?"),
+        ("area", "living_room", "Living Room", "did you mean living_room?"),
+        ("label", "critical", "critcal", "did you mean critical?"),
+        ("domain", "light", "lihgt", "there is no domain 'lihgt'; did you mean light?"),
+    ] {
+        assert_eq!(said(&rig.caller, filter, good), "");
+        let e = said(&rig.caller, filter, wrong);
+        assert!(e.starts_with(says) || e.contains(says), "{filter}: {e}");
+    }
+    assert!(said(&cook, "label", "critical").starts_with("there is no label id 'critical'"));
+    let e = said(&cook, "area", "living_room");
+    assert_eq!(e, "there is no area id 'living_room'; there is: kitchen");
+}
+
+#[tokio::test]
+async fn while_a_house_was_never_reached_every_filter_passes() {
+    let rig = start(&config("http://127.0.0.1:9", "none")).await;
+    let check = home::page(&rig.home).check.unwrap();
+    assert!(check(&rig.caller, "area", "attic").is_ok());
+    assert!(check(&rig.caller, "house", "cabin").is_err());
 }

@@ -5,6 +5,7 @@ use crate::http::raw::Raw;
 use hearth::error::Kind;
 use hearth::http::serve::{Limits, Server};
 use hearth::http::{Config, Reason, Router};
+use serde_json::Value;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -53,8 +54,18 @@ fn open_streams_and_calls_are_not_idle() {
         raw.send("GET /wait HTTP/1.1\r\nHost: localhost\r\n\r\n");
     }
     wait("the calls are at work", || house.seen.waiting.load(Ordering::SeqCst) == 2);
-    assert_eq!(Raw::connect(house.at).get("/").status, 503);
+    let answer = Raw::connect(house.at).get("/");
+    assert_eq!(answer.status, 503);
+    let said: Value = serde_json::from_str(&answer.text()).unwrap();
+    assert_eq!(said["error"]["code"], "limit", "{said}");
+    let message = said["error"]["message"].as_str().unwrap();
+    assert!(message.contains("all 4 ") && message.contains("connections_per_address"), "{said}");
+    assert_eq!(answer.header("retry-after"), Some("1"));
     house.wait_for(Reason::Full, 1);
+    // Whoever watches Hearth on this machine is answered all the same, as often as it asks.
+    for _ in 0..20 {
+        assert_eq!(Raw::connect(house.at).get("/health").status, 200);
+    }
     assert!(!streams.iter_mut().chain(&mut calls).any(Raw::is_ended));
     // A client that hangs up ends its call, and there is room again.
     drop(calls.pop());

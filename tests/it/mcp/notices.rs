@@ -51,6 +51,12 @@ impl Resources for Lamps {
         }
     }
 
+    fn gathered(&self, caller: &Caller, event: &Event) -> Option<String> {
+        let Event::Service(part) = event else { return None };
+        let is_hidden = part.service == "hidden" && !caller.grant.entities.is_open();
+        (!is_hidden).then(|| "lamp://all".to_owned())
+    }
+
     fn list_changed(&self, event: &Event) -> bool {
         matches!(event, Event::Service(part) if part.service == "list")
     }
@@ -128,6 +134,21 @@ async fn a_client_that_lost_events_is_told_to_read_again() {
         socket.bench.events.publish(change("other"));
     }
     assert_eq!(notice(&mut line).await.1["uri"], "lamp://a");
+}
+
+#[tokio::test]
+async fn changes_of_a_sum_are_gathered_into_one_notice() {
+    let socket = house(&Lamps::default()).await;
+    let mut line = listen(&socket, &["lamp://all", "lamp://end"]).await;
+    for _ in 0..2 {
+        for _ in 0..50 {
+            socket.bench.events.publish(change("a"));
+        }
+        // The first one and all that come while it waits are told of together.
+        assert_eq!(notice(&mut line).await.1["uri"], "lamp://all");
+    }
+    socket.bench.events.publish(change("end"));
+    assert_eq!(notice(&mut line).await.1["uri"], "lamp://end");
 }
 
 #[tokio::test]

@@ -4,8 +4,9 @@
 mod homeassistant;
 mod house;
 mod kinds;
-mod peers;
+pub mod peers;
 mod retained;
+mod trace;
 
 use crate::mqtt::rig::Rig;
 use serde_json::{Value, json};

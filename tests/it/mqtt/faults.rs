@@ -77,15 +77,19 @@ fn a_broker_that_does_not_read_is_left() {
             _ => drop(peer.idle()),
         }
     });
-    let mut rig = Rig::at(&broker.address(), "keep_alive = 5\nread_only = false\n");
+    let lines =
+        "keep_alive = 5\nread_only = false\ntimeout_seconds = 1\npublishes_per_minute = 9999\n";
+    let mut rig = Rig::at(&broker.address(), lines);
     rig.connected();
-    // More than the system takes for a reader that does not read.
-    let large = "x".repeat(900_000);
-    for _ in 0..8 {
-        let sent = json!({"topic": "a/b", "payload": large, "dry_run": false});
-        rig.mcp.call_in_vain("mqtt_publish_message", sent);
-    }
+    // The system takes some for a reader that does not read.
+    let large = json!({"topic": "a/b", "payload": "x".repeat(300_000)});
+    let stuck = wait_for("a message that does not leave", || {
+        let told = rig.tool("mqtt_publish_message", large.clone());
+        (told["status"] != "written").then_some(told)
+    });
+    assert_eq!(stuck["status"], "unknown", "{stuck}");
     wait_for("another connection", || (broker.visits().len() > 1).then_some(()));
+    assert!(rig.hearth.log().contains("has not answered for too long"), "{}", rig.hearth.log());
 }
 
 #[test]
@@ -93,7 +97,7 @@ fn what_is_no_mqtt_is_told_and_not_hammered() {
     for (garble, word) in [
         (&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], "no MQTT"),
         (&[0x20, 0xFF, 0xFF, 0xFF, 0xFF, 0x01], "more than four bytes"),
-        (&[0x20, 0x80, 0x80, 0x80, 0x7F, 0x01], "bytes"),
+        (&[0x20, 0x80, 0x80, 0x80, 0x7F, 0x01], "of type 2 with 266338304 bytes"),
     ] {
         let broker = Fake::start(move |peer, _| {
             use std::io::Write;
@@ -102,39 +106,48 @@ fn what_is_no_mqtt_is_told_and_not_hammered() {
             peer.idle();
         });
         let mut rig = Rig::at(&broker.address(), "connect_seconds = 3\n");
-        let why = rig.away(word);
-        println!("{why}");
+        rig.away(word);
     }
 }
 
 #[test]
-fn a_topic_that_is_no_text_is_left_out_and_counted() {
-    let broker = Fake::start(|peer, _| {
-        let Some(()) = peer.begin() else { return };
-        peer.message(b"bad/\xFF\xFE", b"1", false, None);
-        peer.message(b"bad/\0", b"1", false, None);
-        marker(peer);
-    });
-    let mut rig = Rig::at(&broker.address(), "");
-    rig.knows("the/end");
-    let home = rig.home();
-    assert_eq!((&home["unreadable"], &home["messages"]), (&json!(2), &json!(1)), "{home}");
-    assert_eq!(broker.visits().len(), 1);
+fn a_topic_that_is_no_text_ends_the_connection_as_the_standard_wants_and_is_not_hammered() {
+    for version in ["5", "3.1.1"] {
+        let broker = Fake::start(|peer, _| {
+            let Some(()) = peer.begin() else { return };
+            peer.message(b"bad/\xFF\xFE", b"1", true, None);
+            peer.idle();
+        });
+        let mut rig = Rig::at(&broker.address(), &format!("version = \"{version}\"\n"));
+        let why = rig.away("each connection ends at once");
+        assert!(why.contains(&format!("what is no MQTT {version}")), "{why}");
+        // Three quick ones, then a long pause.
+        assert!(last_pause(&rig) > 10.0, "{}", rig.hearth.log());
+        assert!(broker.visits().len() <= 4, "{:?}", broker.visits().len());
+    }
+}
+
+/// How long Hearth said that it waits before it connects again, in seconds.
+pub fn last_pause(rig: &Rig) -> f64 {
+    let log = rig.hearth.log();
+    let last = log.rsplit("again in ").next().unwrap();
+    let word = last.split_whitespace().next().unwrap();
+    match word.strip_suffix("ms") {
+        Some(ms) => ms.parse::<f64>().unwrap() / 1000.0,
+        None => word.trim_end_matches('s').parse().unwrap(),
+    }
 }
 
 #[test]
-fn with_3_1_1_the_same_ends_the_connection_as_the_standard_wants_and_is_not_hammered() {
+fn a_client_that_took_our_id_is_not_fought() {
     let broker = Fake::start(|peer, _| {
         let Some(()) = peer.begin() else { return };
-        peer.message(b"bad/\xFF\xFE", b"1", true, None);
-        peer.idle();
+        peer.send(0xE0, &[0x8E, 0]);
     });
-    let mut rig = Rig::at(&broker.address(), "version = \"3.1.1\"\n");
-    rig.away("each connection ends at once");
-    let log = rig.hearth.log();
-    assert!(log.contains("no MQTT 3.1.1"), "{log}");
-    // Three quick ones, then a long pause.
-    assert!(broker.visits().len() <= 4, "{:?}", broker.visits().len());
+    let mut rig = Rig::at(&broker.address(), "");
+    rig.away("another client with the same client id took over");
+    assert!(last_pause(&rig) > 20.0, "{}", rig.hearth.log());
+    assert_eq!(broker.visits().len(), 1);
 }
 
 #[test]

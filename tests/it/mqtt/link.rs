@@ -78,12 +78,12 @@ fn a_client_with_our_id_is_named_and_not_fought() {
         .args(["-h", "127.0.0.1", "-p", &port, "-i", "the-only-one", "-t", "x", "-V", "mqttv5"])
         .spawn()
         .unwrap();
-    rig.away("another client with the same client id");
-    // Had we come back, the other one would have been thrown out and have ended.
-    assert!(other.try_wait().unwrap().is_none());
+    // This mosquitto closes the connection of the older one and does not say why; both come back.
+    let why = rig.away("perhaps another client has our client id");
     other.kill().unwrap();
     other.wait().unwrap();
-    assert!(rig.hearth.log().contains("again in"), "{}", rig.hearth.log());
+    let pause = super::faults::last_pause(&rig);
+    assert!(pause > 10.0, "{why}; again in {pause} s");
 }
 
 /// A broker of another make, from npm.

@@ -162,6 +162,8 @@ fn an_assistant_cannot_look_around_in_the_network() {
         ("ws://0.0.0.0:7123", "no broker has"),
         ("mqtt://198.51.100.7", "mqtt.allow_hosts"),
         (&own, "is Hearth itself"),
+        ("mqtt://127.0.0.1:6379/%0d%0aFLUSHALL%0d%0a", "control characters"),
+        ("ws://192.168.1.1/reboot", "mqtt.profiles"),
     ] {
         let told = connect(&mut rig, to);
         assert!(told.contains(word), "{to}: {told}");
@@ -202,7 +204,7 @@ fn what_the_owner_allows_and_names_is_reached() {
 fn a_token_for_some_entities_sees_no_topics() {
     let broker = Mosquitto::start();
     let rig = Rig::at(&broker.address(), "read_only = false\n");
-    let narrow = token(&rig, &["narrow", "--level", "control", "--areas", "kitchen"]);
+    let narrow = token(&rig, &["narrow", "--level", "control", "--area", "kitchen"]);
     let mut as_narrow = open(&rig, &narrow);
     let each: [(&str, Value); 6] = [
         ("mqtt_list_topics", json!({})),

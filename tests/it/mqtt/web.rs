@@ -9,11 +9,16 @@ use sha2::{Digest as _, Sha256};
 /// A Hearth that listens to `broker`.
 pub fn listening(broker: &Mosquitto) -> Hearth {
     let hearth = Hearth::serve(&format!("[mqtt]\nbroker = \"{}\"\n", broker.address()));
+    connected(&hearth);
+    hearth
+}
+
+/// Waits until the home's broker is connected.
+pub fn connected(hearth: &Hearth) {
     wait_for("the broker", || {
         let status = hearth.get("/api/mqtt/status").1;
         (status["sessions"][0]["state"] == "connected").then_some(())
     });
-    hearth
 }
 
 fn get(hearth: &Hearth, path: &str) -> Value {
@@ -170,4 +175,82 @@ fn the_numbers_of_the_broker_stand_among_the_metrics() {
     let series = get(&hearth, "/api/mqtt/series");
     let length = series["at"].as_array().unwrap().len();
     assert!(length >= 1 && series["messages"].as_array().unwrap().len() == length, "{series}");
+}
+
+/// The ports that a Hearth says it listens at besides its own.
+fn second_port(hearth: &Hearth) -> String {
+    wait_for("the second port", || {
+        let log = hearth.log();
+        let line = log.lines().find(|line| line.contains("the page of MQTT is at "))?;
+        line.split("is at ").nth(1).map(|url| url.trim().to_owned())
+    })
+}
+
+#[test]
+fn the_earlier_port_opens_the_page_and_answers_its_monitors() {
+    let broker = Mosquitto::start();
+    let folder = crate::harness::Folder::new();
+    let mut command = crate::harness::hearth(folder.path());
+    command.args(["serve", "--only", "mqtt", "--host", "127.0.0.1", "--port", "0"]);
+    command.env("AUTH_TOKEN", crate::harness::TOKEN).env("MDNS", "false");
+    command.env("DEFAULT_MQTT_BROKER", broker.address()).env("CORS_ORIGINS", "*");
+    command.env("WEB_PORT", "0").env("WEB_HOST", "127.0.0.1");
+    command.env("WEB_API_URL", "http://localhost:8090");
+    let mut hearth = Hearth::start(command, folder);
+    hearth.until_ready();
+    // From here on the second port is asked.
+    hearth.url = second_port(&hearth);
+    let (status, health) = hearth.get("/health");
+    assert_eq!((status, &health["status"]), (200, &"healthy".into()), "{health}");
+    assert_eq!(health["version"], env!("CARGO_PKG_VERSION"));
+    assert!(health["timestamp"].as_str().unwrap().ends_with('Z'));
+    for name in ["mcp_server", "web_interface"] {
+        assert_eq!(health["services"][name], "healthy");
+    }
+    assert_eq!(health["services"]["mqtt"], "up");
+    assert_eq!(hearth.get("/ready").1["ready"], true);
+    let page = text(&hearth, "/");
+    assert!(page.contains("<meta name=\"hearth-start\" content=\"mqtt\">"), "{page}");
+    // Without a token there is health and no more.
+    assert_eq!((hearth.status("/health"), hearth.status("/ready")), (200, 200));
+    assert_eq!(hearth.status("/api/mqtt/status"), 401);
+    assert_eq!(hearth.get("/api/mqtt/status").0, 200);
+    drop(broker);
+    wait_for("the broker is missed", || (hearth.status("/ready") == 503).then_some(()));
+    let (status, health) = hearth.get("/health");
+    assert_eq!((status, &health["status"]), (200, &"healthy".into()));
+    assert_ne!(health["services"]["mqtt"], "up");
+}
+
+#[test]
+fn a_token_for_some_entities_is_told_why_it_gets_nothing() {
+    let broker = Mosquitto::start();
+    let mut hearth = listening(&broker);
+    broker.publish("p/x", b"secret", &["-q", "1"]);
+    heard(&hearth, "p/x", 1);
+    let owner = hearth.token.clone();
+    let grant = json!({"level": "control", "entities": {"exposed_only": true}});
+    let wish = json!({"name": "tablet", "grant": grant});
+    let (status, made) = hearth.post("/api/web/tokens", &wish);
+    assert_eq!(status, 200, "{made}");
+    hearth.token = made["secret"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned();
+    for path in [
+        "/api/mqtt/status",
+        "/api/mqtt/topics",
+        "/api/mqtt/topic?topic=p/x",
+        "/api/mqtt/messages",
+        "/api/mqtt/series",
+        "/api/mqtt/stream",
+        "/api/mqtt/export",
+        "/api/mqtt/recordings",
+    ] {
+        let (status, answer) = hearth.get(path);
+        assert_eq!(status, 403, "{path}: {answer}");
+        assert!(
+            answer["error"]["message"].as_str().unwrap().contains("only some entities"),
+            "{path}"
+        );
+    }
+    hearth.token = owner;
+    assert_eq!(hearth.get("/api/mqtt/status").0, 200);
 }

@@ -5,6 +5,7 @@ use futures_util::StreamExt as _;
 use hearth::events::{Entity, Event};
 use hearth::http::{Body, header, to_bytes};
 use hearth::policy::{EntityScope, Grant};
+use hearth::tasks::Whose;
 use std::time::Duration;
 
 fn entity(id: &str, area: &str) -> Event {
@@ -104,4 +105,18 @@ async fn a_filter_that_does_not_exist_is_refused() {
     let long = vec!["x"; 65].join(",");
     let answer = house.get(&format!("/events?area={long}"), Some(&caller)).await;
     assert_eq!(answer.json().await["error"]["code"], "invalid");
+    house.tasks.status("store", Whose::Own).up();
+    let answer = house.get("/events?service=stor", Some(&caller)).await;
+    assert_eq!(answer.status, 404);
+    let said = answer.json().await;
+    assert!(said["error"]["message"].as_str().unwrap().contains("there is: store"), "{said}");
+    for good in ["service=store", "service=st*", "domain=light", "house=home&area=kitchen"] {
+        let answer = house.get(&format!("/events?{good}"), Some(&caller)).await;
+        assert_eq!(answer.status, 200, "{good}");
+    }
+    // What a service says of its own events counts.
+    for (filter, value) in [("area", "attic"), ("house", "attic"), ("domain", "attic")] {
+        let answer = house.get(&format!("/events?{filter}={value}"), Some(&caller)).await;
+        assert_eq!(answer.status, 404, "{filter}");
+    }
 }

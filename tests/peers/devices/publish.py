@@ -17,6 +17,7 @@ for line in sys.stdin:
     message = json.loads(line)
     payload = bytes.fromhex(message["hex"]) if "hex" in message else message["payload"]
     last = client.publish(message["topic"], payload, qos=1, retain=message.get("retain", False))
-    last.wait_for_publish()
+if last is not None:
+    last.wait_for_publish()  # they are sent in order
 client.disconnect()
 client.loop_stop()

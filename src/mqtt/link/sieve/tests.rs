@@ -1,6 +1,7 @@
 use super::*;
 use tokio::io::AsyncReadExt;
 
+const WELCOME: [u8; 4] = [0x20, 2, 0, 0];
 const MARK: Mark = Mark([7; 16]);
 
 /// Gives bytes in pieces of one size, as a network may.
@@ -54,12 +55,14 @@ fn stand_in(topic: &str, id: Option<u16>, v5: bool, size: u64) -> Vec<u8> {
     publish(topic, id, v5.then_some(0), &payload)
 }
 
+/// What comes of `bytes` behind a welcome.
 async fn through(bytes: &[u8], piece: usize, room: usize, v5: bool) -> io::Result<Vec<u8>> {
-    let mut sieve = Sieve::new(Pieces(bytes, piece), 1000, v5, MARK);
+    let all = [&WELCOME[..], bytes].concat();
+    let mut sieve = Sieve::new(Pieces(&all, piece), 1000, v5, MARK);
     let (mut out, mut buf) = (Vec::new(), vec![0; room]);
     loop {
         match sieve.read(&mut buf).await? {
-            0 => return Ok(out),
+            0 => return Ok(out.split_off(WELCOME.len())),
             n => out.extend_from_slice(&buf[..n]),
         }
     }
@@ -127,6 +130,16 @@ async fn what_is_no_packet_is_an_error() {
         assert!(e.contains(word), "{e}");
     }
     assert_eq!(through(&odd, 100, 100, true).await.unwrap(), stand_in("a", None, true, 0));
+}
+
+#[tokio::test]
+async fn what_begins_with_something_else_is_no_broker() {
+    for bytes in [&b"HTTP/1.1 400 Bad Request\r\n"[..], b"SSH-2.0-OpenSSH\r\n", b"\x30\x03\0\x01a"]
+    {
+        let mut sieve = Sieve::new(Pieces(bytes, 100), 1000, true, MARK);
+        let e = sieve.read(&mut [0; 100]).await.unwrap_err();
+        assert!(e.to_string().contains("no MQTT"), "{e}");
+    }
 }
 
 #[test]

@@ -14,6 +14,10 @@ function read(): string[] {
     });
 }
 
+// A second port of Hearth may begin at another page: its document says so.
+const start = document.querySelector<HTMLMetaElement>('meta[name="hearth-start"]')?.content;
+if (start && !location.hash) history.replaceState(null, "", `#/${encodeURIComponent(start)}`);
+
 const parts = signal(read());
 addEventListener("hashchange", () => (parts.value = read()));
 

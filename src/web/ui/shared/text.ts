@@ -13,7 +13,7 @@ export const text = {
     status: (n: number) => `Hearth answered with status ${n}.`,
   },
   time: { now: "just now" },
-  link: { live: "Live", connecting: "Reconnecting…", lost: "No connection, trying again…" },
+  link: { live: "Live", away: "House away", connecting: "Reconnecting…", lost: "No connection, trying again…" },
   theme: { dark: "Use the dark theme", light: "Use the light theme" },
   logout: "Log out",
   who: (level: string) =>
@@ -53,6 +53,14 @@ export const text = {
     level: "What it may do",
     may: (level: string) =>
       ({ read: "Only look", control: "Look and switch", admin: "Change everything" })[level] ?? level,
+    limits: "Limit it to a part of the house",
+    limitsBody: "It then sees and touches nothing else. Home Assistant shows the ids of areas and labels; put commas between several.",
+    areas: "Only these areas",
+    areasPlaceholder: "for example: kitchen, living_room",
+    labels: "Only things with one of these labels",
+    labelsPlaceholder: "for example: guests",
+    exposed: "Only what Home Assistant exposes to assistants",
+    limit: { areas: "areas", labels: "labels", deny: "never", exposed: "exposed only" },
     once: "The new token. It is shown only now.",
     tokens: "Tokens of this house",
     you: "you",

@@ -12,7 +12,7 @@ import { Activity } from "./activity";
 import { Connect } from "./connect";
 import { Overview } from "./overview";
 import { openPage, pages } from "./pages";
-import { known, state } from "./state";
+import { isAway, known, state } from "./state";
 
 function Brand() {
   return (
@@ -191,10 +191,11 @@ export function App() {
 }
 
 function LinkMark() {
-  const now = link.value;
+  // The link to Hearth may stand while the house behind it is away: that is nothing live.
+  const now = link.value === "live" && isAway.value ? "away" : link.value;
   return (
     <span class="link" data-link={now} role="status">
-      <span class={`dot ${now === "live" ? "up" : "starting"}`} />
+      <span class={`dot ${{ live: "up", away: "degraded", connecting: "starting", lost: "starting" }[now]}`} />
       {text.link[now]}
     </span>
   );

@@ -5,7 +5,7 @@ export interface Client {
   /** Where the text goes. */
   where: string;
   note?: string;
-  words: (at: { url: string; token: string; host: string }) => string;
+  words: (at: { url: string; token: string; host: string; command: string }) => string;
 }
 
 const json = (value: unknown) => JSON.stringify(value, null, 2);
@@ -50,7 +50,7 @@ export const clients: Client[] = [
     name: "Over SSH",
     where: "JSON",
     note: sshNote,
-    words: ({ host }) => ssh(host, "hearth mcp"),
+    words: ({ host, command }) => ssh(host, command),
   },
   {
     key: "ssh-container",

@@ -72,6 +72,7 @@ export function Connect() {
                   url,
                   token: token.value || t.placeholder,
                   host: location.hostname,
+                  command: known.value?.command ?? "hearth mcp",
                 })}
               />
             )}

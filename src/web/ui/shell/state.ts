@@ -19,6 +19,8 @@ export interface State {
   started: number;
   healthy: boolean;
   ready: boolean;
+  /** What a client on the same machine runs; only for admins. */
+  command: string | null;
   who: { name: string; via: string; level: string };
   services: Service[];
   pages: { name: string; title: string; summary: string | null }[];
@@ -27,6 +29,11 @@ export interface State {
 // Reaching the state means that the cookie is good; the login page may then look for it.
 export const state = loader<State>("api/web/state", () => keep("in", "1"));
 export const known = computed(() => state.value.value);
+
+/** Whether something that Hearth talks to is away, so that what is shown of it is old. */
+export const isAway = computed(
+  () => known.value?.services.some((s) => !s.own && ["degraded", "down"].includes(s.state)) ?? false,
+);
 
 on("service", () => void state.again());
 onGap(() => void state.again());

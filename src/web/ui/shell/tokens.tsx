@@ -13,7 +13,11 @@ const t = text.connect;
 
 interface Token {
   name: string;
-  grant: { level: string; services: string[] };
+  grant: {
+    level: string;
+    services: string[];
+    entities: { exposed_only: boolean; areas: string[]; labels: string[]; deny: string[] };
+  };
   /** Seconds since 1970; 0 when the configuration sets it. */
   created: number;
   configured: boolean;
@@ -21,18 +25,65 @@ interface Token {
 
 const tokens = loader<{ tokens: Token[] }>("api/web/tokens");
 
+const words = (list: string) =>
+  list
+    .split(",")
+    .map((word) => word.trim())
+    .filter(Boolean);
+
+/** What narrows a token, each part in a few words. */
+function limits({ services, entities }: Token["grant"]): string[] {
+  const lists = [
+    ["", services],
+    [`${t.limit.areas}: `, entities.areas],
+    [`${t.limit.labels}: `, entities.labels],
+    [`${t.limit.deny}: `, entities.deny],
+  ] as const;
+  const parts = lists.filter(([, list]) => list.length).map(([name, list]) => name + list.join(", "));
+  return entities.exposed_only ? [...parts, t.limit.exposed] : parts;
+}
+
+/** A field for ids, behind its label. */
+function Ids(props: { label: string; placeholder: string; of: { value: string } }) {
+  return (
+    <label class="labelled">
+      <span>{props.label}</span>
+      <input
+        class="field"
+        autocomplete="off"
+        placeholder={props.placeholder}
+        value={props.of.value}
+        onInput={(e) => (props.of.value = e.currentTarget.value)}
+      />
+    </label>
+  );
+}
+
 function Make(props: { made: (secret: string) => void }) {
   const name = useSignal("");
   const level = useSignal("control");
   const wrong = useSignal("");
   const secret = useSignal("");
+  const areas = useSignal("");
+  const labels = useSignal("");
+  const exposed = useSignal(false);
+  const warnings = useSignal<string[]>([]);
   async function make() {
     wrong.value = "";
     try {
-      const grant = { level: level.value };
-      const made = await post<{ secret: string }>("api/web/tokens", { name: name.value.trim(), grant });
+      const entities = {
+        areas: words(areas.value),
+        labels: words(labels.value),
+        exposed_only: exposed.value,
+      };
+      const grant = { level: level.value, entities };
+      const asked = { name: name.value.trim(), grant };
+      const made = await post<{ secret: string; warnings?: string[] }>("api/web/tokens", asked);
       secret.value = made.secret;
-      name.value = "";
+      warnings.value = made.warnings ?? [];
+      // The next one is no part of this one's limits.
+      name.value = areas.value = labels.value = "";
+      exposed.value = false;
       props.made(made.secret);
       void tokens.again();
     } catch (e) {
@@ -67,6 +118,20 @@ function Make(props: { made: (secret: string) => void }) {
           chosen={level.value}
           choose={(key) => (level.value = key)}
         />
+        <details class="limits">
+          <summary>{t.limits}</summary>
+          <p class="small soft">{t.limitsBody}</p>
+          <Ids label={t.areas} placeholder={t.areasPlaceholder} of={areas} />
+          <Ids label={t.labels} placeholder={t.labelsPlaceholder} of={labels} />
+          <label class="check">
+            <input
+              type="checkbox"
+              checked={exposed.value}
+              onChange={(e) => (exposed.value = e.currentTarget.checked)}
+            />
+            {t.exposed}
+          </label>
+        </details>
         <p class="wrong" id="token-wrong" role="alert">
           {wrong.value}
         </p>
@@ -77,6 +142,11 @@ function Make(props: { made: (secret: string) => void }) {
       {secret.value && (
         <div role="status">
           <Snippet title={t.once} words={secret.value} />
+          {warnings.value.map((warning) => (
+            <p class="wrong" key={warning}>
+              {warning}
+            </p>
+          ))}
         </div>
       )}
     </>
@@ -128,7 +198,7 @@ function List() {
               </p>
               <p class="small soft">
                 {text.who(token.grant.level)}
-                {token.grant.services.length > 0 && ` · ${token.grant.services.join(", ")}`}
+                {limits(token.grant).map((limit) => ` · ${limit}`)}
                 {" · "}
                 {token.configured ? (
                   t.configured

@@ -2,7 +2,7 @@
 // page must not do, and waiting with a deadline.
 import assert from "node:assert/strict";
 import { spawn, execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -40,11 +40,12 @@ async function freePort() {
 
 /** A Hearth of its own: own port, own data, ended by `stop`. */
 export class Hearth {
-  /** `command` is `demo`, or `serve` with nothing configured but what `settings` says. */
-  static async start(command = "demo", settings = {}) {
+  /** `command` is `demo`, or `serve` with nothing configured but what `settings` and `toml` say. */
+  static async start(command = "demo", settings = {}, toml = "") {
     const hearth = new Hearth();
     Object.assign(hearth, { command: [command], settings });
     hearth.data = mkdtempSync(join(tmpdir(), "hearth-page-"));
+    if (toml) writeFileSync(join(hearth.data, "hearth.toml"), toml);
     hearth.port = await freePort();
     await hearth.run();
     return hearth;

@@ -255,6 +255,47 @@ test("an admin makes a token on the page, which works, and takes it back", async
   await context.close();
 });
 
+test("a token made on the page may be limited to a part of the house, and the list shows it", async () => {
+  const { page, context, faults } = await resident(browser, hearth);
+  await page.goto(hearth.url + "#/connect");
+  await page.getByLabel("Name of the client").fill("cook");
+  await page.getByText("Limit it to a part of the house").click();
+  await page.getByLabel("Only these areas").fill("kitchen, kitchn");
+  await page.getByLabel("Only what Home Assistant exposes").check();
+  await page.getByRole("button", { name: "Make a token" }).click();
+  await page.getByText("no area id 'kitchn'; did you mean kitchen?").waitFor();
+  const secret = (await page.locator("pre[aria-label^='The new token']").textContent()).trim();
+  const answer = await fetch(hearth.url + "api/home/houses", {
+    headers: { authorization: `Bearer ${secret}` },
+  });
+  const areas = (await answer.json()).houses[0].areas.map((area) => area.id);
+  assert.deepEqual(areas, ["kitchen"]);
+  await page.getByText("areas: kitchen, kitchn · exposed only").waitFor();
+  await hearth.tell("token", "revoke", "cook");
+  faults.check();
+  await context.close();
+});
+
+test("the command over SSH finds this Hearth's folder", async () => {
+  const { page, context, faults } = await resident(browser, hearth);
+  await page.goto(hearth.url + "#/connect");
+  await page.getByRole("button", { name: "Over SSH", exact: true }).click();
+  await page.locator("pre", { hasText: `hearth mcp --data-dir ${hearth.data}` }).waitFor();
+  faults.check();
+  await context.close();
+});
+
+test("the page counts as many entities as the house has", async () => {
+  const { page, context, faults } = await resident(browser, hearth);
+  await page.goto(hearth.url + "#/home");
+  const lead = await page.getByText(/\d+ entities in \d+ areas/).textContent();
+  const numbers = lead.match(/(\d+) entities in \d+ areas(?:, and (\d+) for settings)?/);
+  const { houses } = await hearth.ask("api/home/houses");
+  assert.equal(Number(numbers[1]) + Number(numbers[2] ?? 0), houses[0].entities, lead);
+  faults.check();
+  await context.close();
+});
+
 test("the texts to paste hold the address, and the token only in the page", async () => {
   const { page, context, faults } = await resident(browser, hearth);
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
@@ -279,6 +320,9 @@ test("with nothing configured the page says what to do", async () => {
     const { page, context, faults } = await resident(browser, bare);
     await page.getByRole("heading", { name: "Home Assistant is not set up yet" }).waitFor();
     await page.getByText("HASS_TOKEN").first().waitFor();
+    await page.getByText("hearth check").first().waitFor();
+    // The link stands, and yet there is nothing live.
+    await page.locator('.link[data-link="away"]').filter({ visible: true }).getByText("House away").waitFor();
     await page.getByText("Demo house").waitFor({ state: "detached" });
     await page.locator(".service", { hasText: "home" }).getByText("needs a look").waitFor();
     await page.goto(bare.url + "#/home");
