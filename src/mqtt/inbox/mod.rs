@@ -4,6 +4,7 @@
 //! counted and never missing silently. It never asks a broker anything.
 
 mod clock;
+mod order;
 mod rates;
 mod ring;
 mod sample;

@@ -4,17 +4,16 @@
 //! only touched for a new topic. What is known of live traffic is a part of its own, so that a topic
 //! that only was retained costs little.
 
+use crate::mqtt::inbox::order::Order;
 use crate::mqtt::inbox::rates::{Gaps, Pulse};
 use crate::mqtt::inbox::sample::{Lesson, Tutor};
 use crate::mqtt::message::{Arrived, Payload, Qos};
-use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::ops::Bound;
 use std::sync::Arc;
 
 /// What an entry takes in the tables of hashes and names, the allocator's share included.
-const ENTRY: usize = 96;
+const ENTRY: usize = 64;
 
 /// What is known of a topic.
 #[derive(Clone, Debug)]
@@ -108,7 +107,7 @@ pub(crate) struct Topics {
     /// Places in `slots` plus one, by hash; zero is free. Topics are never taken out.
     table: Vec<u32>,
     hashes: RandomState,
-    names: BTreeMap<Arc<str>, u32>,
+    names: Order,
     most: usize,
     /// Bytes of names, payloads and lessons.
     heap: usize,
@@ -124,7 +123,7 @@ impl Topics {
             slots: Vec::new(),
             table: vec![0; 64],
             hashes: RandomState::new(),
-            names: BTreeMap::new(),
+            names: Order::default(),
             most: most.min(u32::MAX as usize - 1),
             heap: 0,
             most_bytes,
@@ -219,7 +218,8 @@ impl Topics {
         }
         self.heap += name.len();
         let number = u32::try_from(place).unwrap_or(u32::MAX);
-        self.names.insert(name.clone(), number);
+        let slots = &self.slots;
+        self.names.insert(number, |other| slots[other as usize].0.cmp(&name));
         self.slots.push((name, Topic::new(arrived)));
         self.table[free] = number + 1;
         if self.slots.len() * 2 > self.table.len() {
@@ -240,18 +240,22 @@ impl Topics {
 
     /// Returns the topics in the order of their names.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Topic)> {
-        self.names.iter().filter_map(|(name, place)| self.row(name, *place))
+        self.names.iter().filter_map(|place| self.row(place))
     }
 
     /// Returns the topics behind `name` in the order of their names, `name` itself too when `with`.
-    pub(crate) fn from(&self, name: &str, with: bool) -> impl Iterator<Item = (&Arc<str>, &Topic)> {
-        let begin = if with { Bound::Included(name) } else { Bound::Excluded(name) };
-        let range = self.names.range::<str, _>((begin, Bound::Unbounded));
-        range.filter_map(|(name, place)| self.row(name, *place))
+    pub(crate) fn from<'a>(
+        &'a self,
+        name: &'a str,
+        with: bool,
+    ) -> impl Iterator<Item = (&'a Arc<str>, &'a Topic)> {
+        let places = self.names.from(|place| (*self.slots[place as usize].0).cmp(name));
+        let rows = places.filter_map(|place| self.row(place));
+        rows.skip_while(move |(found, _)| !with && ***found == *name)
     }
 
-    fn row<'a>(&'a self, name: &'a Arc<str>, place: u32) -> Option<(&'a Arc<str>, &'a Topic)> {
-        self.slots.get(place as usize).map(|(_, topic)| (name, topic))
+    fn row(&self, place: u32) -> Option<(&Arc<str>, &Topic)> {
+        self.slots.get(place as usize).map(|(name, topic)| (name, topic))
     }
 
     /// Returns one topic.
