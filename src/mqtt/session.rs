@@ -91,7 +91,7 @@ impl Session {
             unreadable: AtomicU64::new(0),
             probes: AtomicU64::new(0),
         });
-        let options = session.options(config);
+        let options = Options { kept_first: true, ..session.options(config) };
         let link = Link::open(target, options, Ear(session.clone(), Clock::default()), tasks);
         *lock(&session.link) = Some(link);
         session
@@ -101,7 +101,7 @@ impl Session {
     pub(crate) fn options(&self, config: &Config) -> Options {
         Options {
             filters: self.filters.clone(),
-            kept_first: true,
+            kept_first: false,
             connect: Duration::from_secs(config.connect_seconds),
             keep_alive: Duration::from_secs(config.keep_alive),
             max_packet: config.max_packet_bytes,

@@ -113,12 +113,7 @@ pub(crate) async fn fetch(
     let end = format!("{}/{}", own_probes(), &random[..16]);
     let mut wanted: Vec<(String, Qos)> = filters.iter().map(|f| (f.clone(), qos)).collect();
     wanted.push((end.clone(), qos));
-    let options = Options {
-        filters: wanted,
-        // So few are not dropped, and the QoS of each is wanted.
-        kept_first: false,
-        ..session.options(&mqtt.shared.config)
-    };
+    let options = Options { filters: wanted, ..session.options(&mqtt.shared.config) };
     let target = Target { client_id: String::new(), ..session.target.clone() };
     let time = options.connect + Duration::from_secs(mqtt.shared.config.timeout_seconds);
     let bag = Arc::new(Mutex::new(Bag::default()));

@@ -108,16 +108,27 @@ impl Peer {
         self.send(0x20, body).then_some(hello)
     }
 
-    /// Reads SUBSCRIBE and grants every filter with `codes`, in turn.
+    /// Reads SUBSCRIBE and grants every filter with `codes`, in turn. With MQTT 5 what is kept is asked
+    /// for first, with QoS 0; that is granted as it is.
     pub fn grant(&mut self, codes: &[u8]) -> Option<Packet> {
         let asked = self.read()?;
         assert_eq!(asked.kind(), SUBSCRIBE, "{asked:?}");
+        if self.is_v5 && asked.body.last()? & 3 == 0 {
+            self.answer(&asked, &vec![0; codes.len()]).then_some(())?;
+            let asked = self.read()?;
+            assert_eq!(asked.kind(), SUBSCRIBE, "{asked:?}");
+            return self.answer(&asked, codes).then_some(asked);
+        }
+        self.answer(&asked, codes).then_some(asked)
+    }
+
+    fn answer(&mut self, asked: &Packet, codes: &[u8]) -> bool {
         let mut body = asked.body[..2].to_vec();
         if self.is_v5 {
             body.push(0);
         }
         body.extend(codes);
-        self.send(0x90, &body).then_some(asked)
+        self.send(0x90, &body)
     }
 
     /// The usual beginning.
