@@ -34,6 +34,13 @@ pub(super) enum Command {
     },
     Token(Token),
     AudioList,
+    AudioBeats {
+        file: PathBuf,
+        offline: bool,
+    },
+    AudioLevels {
+        file: PathBuf,
+    },
 }
 
 /// What to do with tokens.
@@ -131,7 +138,8 @@ fn read(
 
 /// Options that only some commands take; [`help::SUBS`] says which.
 const OWN: &[&str] = &[
-    "service", "area", "label", "level", "http", "stdio", "ssh", "demo", "exposed", "find", "force",
+    "service", "area", "label", "level", "http", "stdio", "ssh", "demo", "exposed", "find",
+    "force", "offline",
 ];
 
 fn read_own(
@@ -239,6 +247,8 @@ fn command(sub: &str, name: String, given: Given) -> Command {
         "token list" => Command::Token(Token::List),
         "token revoke" => Command::Token(Token::Revoke { name, force: is("force") }),
         "audio list" => Command::AudioList,
+        "audio beats" => Command::AudioBeats { file: name.into(), offline: is("offline") },
+        "audio levels" => Command::AudioLevels { file: name.into() },
         _ => Command::Serve { demo: false },
     }
 }
@@ -270,6 +280,10 @@ mod tests {
         check("demo", Command::Serve { demo: true });
         check("mcp --service home", Command::Mcp { service: Some("home".into()), demo: false });
         check("mcp --demo", Command::Mcp { service: None, demo: true });
+        let beats = |offline| Command::AudioBeats { file: "a.wav".into(), offline };
+        check("audio beats a.wav", beats(false));
+        check("audio beats --offline a.wav", beats(true));
+        check("audio levels -", Command::AudioLevels { file: "-".into() });
         check("doctor", Command::Check { find: false });
         check("check --find", Command::Check { find: true });
         check("mcp-config --ssh pi", Command::McpConfig { form: Form::Ssh("pi".into()) });

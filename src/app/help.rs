@@ -78,6 +78,13 @@ pub(super) const SUBS: &[Sub] = &[
         &[("force", "", "Also the last one that may change everything")],
     ),
     sub("audio list", "", "List the sound inputs", &[]),
+    sub(
+        "audio beats",
+        "FILE",
+        "Print beats, downbeats and onsets of a sound file ('-': stdin)",
+        &[("offline", "", "Look ahead: place beats by what comes after them too")],
+    ),
+    sub("audio levels", "FILE", "Print levels and bands of a sound file, each 10 ms", &[]),
     sub("help", "[COMMAND]", "Print this, or what a command takes", &[]),
 ];
 

@@ -56,6 +56,10 @@ fn run(command: Command, options: &cli::Options) -> Result<ExitCode, Error> {
         Command::Check { find } => return check::run(options, find),
         Command::McpConfig { form } => say(&welcome::client_json(options, form)?),
         Command::AudioList => client::audio_list()?,
+        Command::AudioBeats { file, offline } => {
+            aurora::print_beats(&file, offline, std::io::stdout().lock())?;
+        }
+        Command::AudioLevels { file } => aurora::print_levels(&file, std::io::stdout().lock())?,
     }
     Ok(ExitCode::SUCCESS)
 }

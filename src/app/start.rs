@@ -136,7 +136,7 @@ fn parts(config: &Config, demo: bool, shown: Shown, ground: &Ground<'_>) -> Resu
     }
     if config.runs("mqtt") {
         let (data_dir, reach) = (&*config.data_dir, ground.brokers);
-        let base = mqtt::Base { data_dir, events, tasks, policy, store, reach };
+        let base = mqtt::Base { data_dir, tasks, policy, store, reach };
         let mqtt = Mqtt::start(&config.mqtt, base)?;
         mqtt::offer(&mqtt, &toolbox);
         if let Some(home) = &house {

@@ -1,15 +1,21 @@
-//! Aurora: music becomes light. So far: which sound inputs this machine has.
+//! Aurora: music becomes light. So far: which sound inputs this machine has, and the analysis of
+//! files ([`analyse`] says how), through the code that live sound will go through.
 //!
 //! Sound comes through alsa-lib, which is linked into the static binary; without the cargo feature
 //! `alsa` the program builds without it and says so when asked.
 
+pub mod analyse;
 #[cfg(feature = "alsa")]
 mod cards;
+mod file;
+mod lines;
 #[cfg(all(feature = "alsa", target_env = "musl"))]
 mod rules;
 
 use crate::error::Error;
 use serde::Serialize;
+use std::io::Write;
+use std::path::Path;
 
 /// A sound input that can be listened to.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -44,4 +50,23 @@ pub fn inputs() -> Result<Vec<Input>, Error> {
     return cards::inputs();
     #[cfg(not(feature = "alsa"))]
     Err(Error::offline("this hearth was built without ALSA; use a build with the feature 'alsa'"))
+}
+
+/// Writes the beats, downbeats and onsets of a sound file (`-`: standard input), a line each: seconds,
+/// what, confidence, with tabs between. `two_way` looks ahead; without it nothing does, and a file cut
+/// anywhere gives the same lines up to there.
+///
+/// # Errors
+/// NotFound: there is no such file. Invalid: it is no WAV, FLAC, MP3 or OGG Vorbis, or damaged, or of
+/// a rate that is not handled. Limit: longer than three hours with `two_way`. Broken: `out` failed.
+pub fn print_beats(path: &Path, two_way: bool, out: impl Write) -> Result<(), Error> {
+    lines::beats(path, two_way, out)
+}
+
+/// Writes levels and bands of a sound file, a line for each hop of 10 ms, after a line of names.
+///
+/// # Errors
+/// As [`print_beats`].
+pub fn print_levels(path: &Path, out: impl Write) -> Result<(), Error> {
+    lines::levels(path, out)
 }

@@ -298,11 +298,11 @@ fn calls(devices: &Devices, house: &Things, member: &Member, since: i64) -> Vec<
     let domain = member.entity_id.split('.').next().unwrap_or_default();
     let is_for = |call: &crate::home::things::ServiceCall| {
         let own = call.service.split('.').next().unwrap_or_default();
-        let by_name = call.entities.iter().any(|id| *id == member.entity_id);
+        let by_name = call.entities.contains(&member.entity_id);
         // Of a whole domain, device or area only services that this kind of entity has are meant.
         let fits = own == domain || own == "homeassistant";
         by_name
-            || fits && call.entities.iter().any(|id| id == "all")
+            || fits && call.entities.contains(&"all".to_owned())
             || fits && thing.is_some_and(|thing| call.devices.contains(&thing.id))
             || fits
                 && thing

@@ -47,11 +47,8 @@ pub(crate) struct Things {
 #[derive(Clone, Debug)]
 pub(crate) struct Standing {
     pub(crate) state: String,
-    /// When its state changed, and when its state or an attribute did: seconds since 1970.
-    pub(crate) changed: f64,
+    /// When its state or an attribute changed, in seconds since 1970.
     pub(crate) updated: f64,
-    /// The context that caused it.
-    pub(crate) context: String,
 }
 
 /// A service that was called, by whomever.
@@ -61,7 +58,6 @@ pub(crate) struct ServiceCall {
     pub(crate) at: i64,
     /// `domain.service`.
     pub(crate) service: String,
-    pub(crate) context: String,
     /// What it was aimed at, as it was written.
     pub(crate) entities: Vec<String>,
     pub(crate) devices: Vec<String>,
@@ -130,12 +126,7 @@ impl Home {
         let house = self.house(None).ok()?;
         let cache = house.known().ok()?;
         let entity = self.sight(caller).get(&cache, entity_id)?;
-        Some(Standing {
-            state: clean(&entity.state, 255),
-            changed: entity.changed,
-            updated: entity.updated,
-            context: entity.context.to_string(),
-        })
+        Some(Standing { state: clean(&entity.state, 255), updated: entity.updated })
     }
 
     /// Returns the services that are called in the first house from now on.
@@ -195,11 +186,9 @@ fn read(event: &Value) -> Option<ServiceCall> {
         }
         _ => Vec::new(),
     };
-    let context = event.get("context").and_then(|context| context.get("id"));
     Some(ServiceCall {
         at: at.as_microsecond(),
         service: format!("{}.{}", word("domain")?, word("service")?),
-        context: context.and_then(Value::as_str).unwrap_or_default().to_owned(),
         entities: list("entity_id"),
         devices: list("device_id"),
         areas: list("area_id"),
@@ -251,7 +240,7 @@ mod tests {
         });
         let call = read(&event).unwrap();
         assert_eq!((call.at, &*call.service), (1_795_258_800_250_000, "light.turn_on"));
-        assert_eq!((call.entities.len(), &*call.areas[0], &*call.context), (2, "attic", "01X"));
+        assert_eq!((call.entities.len(), &*call.areas[0]), (2, "attic"));
         assert!(read(&json!({"data": {}})).is_none());
     }
 }

@@ -14,6 +14,7 @@ mod complete;
 mod config;
 mod find;
 mod handle;
+mod in_flight;
 mod lists;
 pub mod over_http;
 mod page;

@@ -9,10 +9,12 @@ use crate::http::{
     Body, Bytes, HeaderMap, HeaderValue, IntoResponse, Json, Method, Path, Request, Response,
     Router, State, StatusCode, any, header, to_bytes,
 };
+use crate::mcp::in_flight::{self, Flight, InFlight};
 use crate::mcp::server::{Server, Who};
 use crate::mcp::session::{Sessions, Whose};
 use crate::mcp::{Config, Mcp, Profile};
 use crate::policy::Caller;
+use futures_util::StreamExt as _;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -34,6 +36,7 @@ pub struct OverHttp {
     config: Config,
     sessions: Arc<Sessions>,
     served: StreamableHttpServerConfig,
+    in_flight: InFlight,
 }
 
 /// Makes the routes `/mcp` and `/mcp/{service}`, and starts what ends idle and revoked sessions.
@@ -53,7 +56,8 @@ impl OverHttp {
             .with_json_response(true)
             .with_max_request_body_bytes(config.message_bytes)
             .with_cancellation_token(mcp.tasks.stopping());
-        let me = OverHttp { mcp: mcp.clone(), config, sessions, served };
+        let in_flight = InFlight::default();
+        let me = OverHttp { mcp: mcp.clone(), config, sessions, served, in_flight };
         me.look_after();
         me
     }
@@ -107,7 +111,9 @@ impl OverHttp {
         }
         if request.method() != Method::POST {
             let primes = session_id(request.headers()).is_some_and(|id| self.sessions.primes(id));
-            return self.pass(profile, &caller, request, &Seen { id: Value::Null, primes }).await;
+            return self
+                .pass(profile, &caller, request, &Seen { id: Value::Null, asks: false, primes })
+                .await;
         }
         let (mut parts, body) = request.into_parts();
         let body = match to_bytes(body, self.config.message_bytes).await {
@@ -121,11 +127,22 @@ impl OverHttp {
             Ok(seen) => seen,
             Err(bad) => return refusal(StatusCode::BAD_REQUEST, bad.code, &bad.text, &bad.id),
         };
+        // Without a session each request is answered on its own connection, whatever its id.
+        let flight = match session_id(&parts.headers).filter(|_| seen.asks) {
+            None => None,
+            Some(session) => match self.in_flight.enter(session, &seen.id) {
+                Some(flight) => Some(flight),
+                None => {
+                    let text = in_flight::taken(&seen.id);
+                    return refusal(StatusCode::BAD_REQUEST, -32600, &text, &seen.id);
+                }
+            },
+        };
         // What came chunked is one piece now.
         parts.headers.remove(header::TRANSFER_ENCODING);
         accept_anything(&mut parts.headers);
         let request = Request::from_parts(parts, Body::from(body));
-        self.pass(profile, &caller, request, &seen).await
+        landing(self.pass(profile, &caller, request, &seen).await, flight)
     }
 
     /// Hands a request to rmcp, and mends those of its answers that are no JSON-RPC.
@@ -231,6 +248,8 @@ struct Envelope<'a> {
 struct Seen {
     /// The id of its message; null for one that wants no answer.
     id: Value,
+    /// Whether it is a request, and no notification or answer.
+    asks: bool,
     /// Whether a stream that answers it may begin with an event without data.
     primes: bool,
 }
@@ -258,11 +277,10 @@ fn look(body: &Bytes) -> Result<Seen, Bad> {
     let primes = envelope.method == Some("initialize".into()) && wants_priming(envelope.params);
     let (given, known) = (envelope.id.unwrap_or_default(), envelope.jsonrpc == Some("2.0".into()));
     let is_readable = given.is_string() || given.is_number();
-    let is_something = envelope.method.is_some_and(|method| method.is_string())
-        || envelope.result.is_some()
-        || envelope.error.is_some();
+    let is_method = envelope.method.is_some_and(|method| method.is_string());
+    let is_something = is_method || envelope.result.is_some() || envelope.error.is_some();
     if known && is_something && (given.is_null() || is_readable) {
-        return Ok(Seen { id: given, primes });
+        return Ok(Seen { asks: is_method && !given.is_null(), id: given, primes });
     }
     let id = if is_readable { given } else { Value::Null };
     Err(Bad { code: -32600, text: "Invalid Request: not a JSON-RPC 2.0 message".into(), id })
@@ -277,6 +295,24 @@ fn wants_priming(params: Option<&RawValue>) -> bool {
     }
     let hello = params.and_then(|params| serde_json::from_str::<Hello>(params.get()).ok());
     hello.is_some_and(|hello| *hello.version >= *PRIMES)
+}
+
+/// Ends the flight of a request with its answer: a stream may go on for long before that comes.
+fn landing(response: Response, flight: Option<Flight>) -> Response {
+    let kind = response.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    if flight.is_none() || !kind.is_some_and(|kind| kind.starts_with(b"text/event-stream")) {
+        return response;
+    }
+    let mut flight = flight;
+    response.map(|body| {
+        let parts = body.into_data_stream().inspect(move |part| {
+            if part.as_ref().is_ok_and(|part| in_flight::holds_answer(part)) {
+                // The client may use the id again as soon as it reads this.
+                drop(flight.take());
+            }
+        });
+        Body::from_stream(parts)
+    })
 }
 
 fn refusal(status: StatusCode, code: i32, text: &str, id: &Value) -> Response {

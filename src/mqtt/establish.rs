@@ -1,7 +1,7 @@
 //! Opening a session for a tool: which broker, whether it may be, and whether it lets us in.
 
 use crate::error::Error;
-use crate::mqtt::address::{Address, Read};
+use crate::mqtt::address::{Address, Read, Scheme};
 use crate::mqtt::config::{Target, Version};
 use crate::mqtt::session::{Session, Ways};
 use crate::mqtt::sessions::Entry;
@@ -88,6 +88,7 @@ impl Mqtt {
             }
             Which::Written(text) => {
                 let read = Address::read(text).map_err(Error::invalid)?;
+                harmless(&read)?;
                 let Read { address, username, password, client_id } = read;
                 let mut known = config.profiles.iter().filter_map(|p| config.profile(&p.name));
                 let is_same = |target: &Target| {
@@ -115,6 +116,29 @@ impl Mqtt {
     }
 }
 
+/// Paths at which brokers usually open their WebSocket.
+const PATHS: [&str; 6] = ["/", "/mqtt", "/mqtt/", "/ws", "/websocket", "/websockets"];
+
+/// Refuses what could speak to something else than a broker: whoever writes the address could write
+/// lines of another protocol into CONNECT, or ask a web server for a path that does something.
+fn harmless(read: &Read) -> Result<(), Error> {
+    let Read { address, username, password, client_id } = read;
+    if [username, password.reveal(), client_id].iter().any(|text| text.contains(char::is_control)) {
+        return Err(Error::invalid(
+            "user, password and client id of a connection_string have no control characters",
+        ));
+    }
+    let is_web = matches!(address.scheme, Scheme::Ws | Scheme::Wss);
+    if is_web && !PATHS.contains(&address.path.as_str()) {
+        return Err(Error::refused(format!(
+            "a connection_string leads to a WebSocket at one of {}; the owner may name a broker with \
+             another path in mqtt.profiles",
+            PATHS.join(", ")
+        )));
+    }
+    Ok(())
+}
+
 /// Closes a session, unless it is told not to.
 struct Unless(Option<(Mqtt, Caller, Arc<str>)>);
 
@@ -123,6 +147,28 @@ impl Drop for Unless {
         if let Some((mqtt, caller, id)) = self.0.take() {
             // It may have ended by itself.
             let _ = mqtt.shared.sessions.close(&caller, &id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_speaks_to_brokers_only() {
+        for (text, is_harmless) in [
+            ("mqtt://ann:secret@broker/lamp-1", true),
+            ("ws://broker:9001", true),
+            ("wss://broker/ws", true),
+            ("mqtt://broker:6379/%0d%0aFLUSHALL%0d%0a", false),
+            ("mqtt://x%0ay:z@broker", false),
+            ("mqtt://x:y%0az@broker", false),
+            ("ws://router/reboot", false),
+            ("ws://router/mqtt?do=reboot", false),
+        ] {
+            let read = Address::read(text).unwrap();
+            assert_eq!(harmless(&read).is_ok(), is_harmless, "{text}");
         }
     }
 }

@@ -127,6 +127,22 @@ fn is_wild(filter: &str) -> bool {
     filter.starts_with(['+', '#'])
 }
 
+/// Leaves out the filters whose topics another one matches too: a broker may send a message once for
+/// each that it matches (MQTT 5, section 3.3.4). Those of groups stay, as they share what they get.
+pub(crate) fn without_covered(filters: &[String]) -> Vec<String> {
+    let read: Vec<Option<Filter>> = filters.iter().map(|text| Filter::read(text).ok()).collect();
+    let is_needless = |place: usize| {
+        let Some(own) = read[place].as_ref().filter(|own| own.begin == 0) else { return false };
+        read.iter().enumerate().any(|(at, other)| {
+            let other = other.as_ref().filter(|other| at != place && other.begin == 0);
+            // Of two that match the same the first stays.
+            other.is_some_and(|other| other.covers(own) && (at < place || !own.covers(other)))
+        })
+    };
+    let kept = filters.iter().enumerate().filter(|(place, _)| !is_needless(*place));
+    kept.map(|(_, filter)| filter.clone()).collect()
+}
+
 /// Checks that a topic can be published to.
 ///
 /// # Errors
@@ -192,6 +208,17 @@ mod tests {
         for topic in ["", "a/+", "#", "a\0b"] {
             assert!(check_topic(topic).is_err(), "{topic:?}");
         }
+    }
+
+    #[test]
+    fn a_filter_inside_of_another_is_left_out() {
+        let left = |filters: &[&str]| {
+            without_covered(&filters.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>())
+        };
+        assert_eq!(left(&["#", "$SYS/#"]), ["#", "$SYS/#"]);
+        assert_eq!(left(&["home/+", "#", "home/lamp", "home/#"]), ["#"]);
+        assert_eq!(left(&["a/+", "+/b", "a/b"]), ["a/+", "+/b"]);
+        assert_eq!(left(&["a", "a", "$share/g/a", "b/#/c"]), ["a", "$share/g/a", "b/#/c"]);
     }
 
     /// Every filter or topic of up to three of these levels.

@@ -46,7 +46,6 @@ pub use link::Reach;
 pub use routes::{API, routes};
 
 use crate::error::Error;
-use crate::events::Events;
 use crate::mcp::Toolbox;
 use crate::policy::{self, Caller, Policy};
 use crate::store::Store;
@@ -73,7 +72,6 @@ pub struct Mqtt {
 struct Shared {
     config: Config,
     tasks: Tasks,
-    events: Events,
     policy: Policy,
     store: Store,
     reach: Reach,
@@ -94,8 +92,6 @@ struct Shared {
 pub struct Base<'a> {
     /// Where recordings are kept, in a folder of their own.
     pub data_dir: &'a Path,
-    /// The bus.
-    pub events: &'a Events,
     /// What keeps it running.
     pub tasks: &'a Tasks,
     /// Who may what.
@@ -113,7 +109,7 @@ impl Mqtt {
     /// # Errors
     /// Invalid when a setting is wrong; Broken when the embedded broker cannot have its port.
     pub fn start(config: &Config, base: Base<'_>) -> Result<Mqtt, Error> {
-        let Base { data_dir, events, tasks, policy, store, reach } = base;
+        let Base { data_dir, tasks, policy, store, reach } = base;
         let mut config = config.clone();
         let embedded = &config.embedded;
         let broker = embedded.enabled.then(|| Broker::start(embedded, tasks)).transpose()?;
@@ -137,7 +133,6 @@ impl Mqtt {
             recorder: Recorder::new(data_dir, tasks),
             run: policy::random_token()?[..12].to_owned(),
             tasks: tasks.clone(),
-            events: events.clone(),
             policy: policy.clone(),
             store: store.clone(),
             reach: reach.clone(),

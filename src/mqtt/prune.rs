@@ -74,10 +74,10 @@ impl Pruner {
             return self.first.push(kept.clone());
         }
         self.last.push_back(kept.clone());
-        if self.last.len() > ENDS {
-            if let Some(old) = self.last.pop_front() {
-                self.settle(old);
-            }
+        if self.last.len() > ENDS
+            && let Some(old) = self.last.pop_front()
+        {
+            self.settle(old);
         }
     }
 
@@ -87,7 +87,7 @@ impl Pruner {
             return self.faults.push(kept);
         }
         self.every = self.every.max(1);
-        if self.seen % self.every == 0 {
+        if self.seen.is_multiple_of(self.every) {
             self.middle.push(kept);
         }
         self.seen += 1;

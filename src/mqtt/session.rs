@@ -5,7 +5,7 @@
 
 use crate::error::Error;
 use crate::mqtt::config::{Config, Target};
-use crate::mqtt::filter::Filter;
+use crate::mqtt::filter::{Filter, without_covered};
 use crate::mqtt::inbox::{Bounds, Clock, Inbox};
 use crate::mqtt::link::{Happening, Link, Listener, Options, Reach, Rules, Welcome};
 use crate::mqtt::message::{Outcome, Publish, Qos};
@@ -73,8 +73,8 @@ impl Session {
             ring_bytes: usize::try_from(megabytes << 20).unwrap_or(usize::MAX),
             topics: usize::try_from(config.max_topics).unwrap_or(usize::MAX),
         };
-        let filters = config.listen.iter().map(|f| (f.clone(), Qos::ExactlyOnce));
-        let filters: Vec<_> = filters.collect();
+        let filters = without_covered(&config.listen);
+        let filters: Vec<_> = filters.into_iter().map(|f| (f, Qos::ExactlyOnce)).collect();
         let session = Arc::new(Session {
             id: id.into(),
             target: target.clone(),

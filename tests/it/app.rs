@@ -26,7 +26,13 @@ fn version_and_help_answer_without_touching_anything() {
     let help = run(&folder, &["serve", "--help"]);
     assert!(out(&help).contains("Usage: hearth") && help.status.success());
     let subs = ["serve", "demo", "mcp", "health", "check", "config", "mcp-config", "token"];
-    for sub in subs.into_iter().chain(["token new", "token list", "token revoke", "audio list"]) {
+    for sub in subs.into_iter().chain([
+        "token new",
+        "token list",
+        "token revoke",
+        "audio list",
+        "audio beats",
+    ]) {
         let words: Vec<&str> = sub.split(' ').collect();
         let said = run(&folder, &[&["help"], &words[..]].concat());
         assert!(out(&said).starts_with(&format!("Usage: hearth {sub}")), "{sub}: {}", out(&said));

@@ -11,6 +11,7 @@
 
 mod app;
 mod assistant;
+mod audio;
 mod demo;
 mod dependencies;
 mod docs;

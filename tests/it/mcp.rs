@@ -11,6 +11,7 @@ mod toolbox;
 use hearth::config::JsonSchema;
 use hearth::error::Error;
 use hearth::events::Events;
+use hearth::http::{Body, Request};
 use hearth::mcp::{About, Answer, Call, Config, Mcp, Reply, Tool, Toolbox};
 use hearth::policy::{Caller, Grant, Level, Policy, Via};
 use hearth::store::Store;
@@ -74,6 +75,30 @@ impl Bench {
     async fn reader(&self) -> Caller {
         self.caller("reader", Level::Read, &[]).await
     }
+}
+
+/// A request as a client of the routes sends it, with `more` headers, let in as `caller`.
+fn request(
+    method: &str,
+    path: &str,
+    more: &[(&str, &str)],
+    body: &str,
+    caller: Option<&Caller>,
+) -> Request<Body> {
+    let usual = [
+        ("host", "127.0.0.1"),
+        ("accept", "application/json, text/event-stream"),
+        ("content-type", "application/json"),
+    ];
+    let mut request = Request::builder().method(method).uri(path);
+    for (name, value) in usual.iter().chain(more) {
+        request = request.header(*name, *value);
+    }
+    let mut request = request.body(Body::from(body.to_owned())).unwrap();
+    if let Some(caller) = caller {
+        request.extensions_mut().insert(caller.clone());
+    }
+    request
 }
 
 fn tools() -> Vec<Tool> {

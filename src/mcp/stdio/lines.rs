@@ -4,6 +4,7 @@
 //! error and the session goes on; a line has a largest size; and when the client closes its end,
 //! what it asked before is still answered.
 
+use crate::mcp::in_flight::taken;
 use crate::tasks::Tasks;
 use rmcp::RoleServer;
 use rmcp::model::{
@@ -45,6 +46,8 @@ pub(super) struct Lines {
 #[derive(Default)]
 struct Open {
     ids: Mutex<HashSet<RequestId>>,
+    /// Those whose answer is not on its way yet: their ids are in use.
+    in_use: Mutex<HashSet<RequestId>>,
     answered: Notify,
 }
 
@@ -54,7 +57,18 @@ impl Open {
         self.ids.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Notes a request; `false` when its id is in use.
+    fn take(&self, id: &RequestId) -> bool {
+        self.in_use.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone())
+    }
+
+    /// The client may use the id again as soon as it has the answer, which is sent after this.
+    fn give_back(&self, id: &RequestId) {
+        self.in_use.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+
     fn close(&self, id: &RequestId) {
+        self.give_back(id);
         self.lock().remove(id);
         self.answered.notify_one();
     }
@@ -196,6 +210,11 @@ impl Transport<RoleServer> for Lines {
         let (out, open) = (self.out.clone(), self.open.clone());
         async move {
             let line = serde_json::to_vec(&message).map_err(io::Error::other)?;
+            match &message {
+                JsonRpcMessage::Response(response) => open.give_back(&response.id),
+                JsonRpcMessage::Error(error) => error.id.iter().for_each(|id| open.give_back(id)),
+                _ => {}
+            }
             let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
             let sent = out.ok_or_else(gone)?.send(line).await.map_err(|_| gone());
             match &message {
@@ -231,6 +250,13 @@ impl Transport<RoleServer> for Lines {
             };
             match serde_json::from_slice::<ClientJsonRpcMessage>(&line) {
                 Ok(message) => {
+                    if let JsonRpcMessage::Request(request) = &message
+                        && !self.open.take(&request.id)
+                    {
+                        let id = serde_json::to_value(&request.id).unwrap_or_default();
+                        self.reply = Some(fault(-32600, &taken(&id), &id));
+                        continue;
+                    }
                     note(&self.open, &message);
                     return Some(message);
                 }

@@ -84,6 +84,8 @@ pub(crate) struct Ability {
     pub(crate) config: Option<Arc<str>>,
     /// Who told of it.
     pub(crate) source: Option<Source>,
+    /// What it was when it was announced, where that says so.
+    pub(crate) value: Option<String>,
 }
 
 /// How several signals make one (Home Assistant's `availability_mode`).
@@ -172,11 +174,6 @@ impl Device {
         const BEST: [&str; 5] = ["ieee:", "mac:", "id:", "spb:", ""];
         let first = |start: &&str| self.keys.iter().find(|key| key.starts_with(*start));
         BEST.iter().find_map(first).map_or("", String::as_str)
-    }
-
-    /// Returns Home Assistant's identifiers of it.
-    pub(crate) fn identifiers(&self) -> impl Iterator<Item = &str> {
-        self.keys.iter().filter_map(|key| key.strip_prefix("id:"))
     }
 
     /// Returns every topic on which it says something of its state.

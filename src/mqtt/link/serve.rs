@@ -12,6 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 /// In a flood of messages commands are looked at after so many steps.
 const TURN: u32 = 32;
+/// Into so many parts the time without a sign of life is cut, so as to notice soon when it is over.
+const QUIET: u32 = 4;
 const NEVER: Duration = Duration::from_secs(365 * 86_400);
 /// Saying goodbye may take so long.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -49,10 +51,10 @@ pub(super) async fn serve<W: Wire>(
     let mut under_way = FuturesUnordered::new();
     let most = usize::from(INFLIGHT);
     // A connection that is well has at least a ping in this time, unless it is stuck in a write.
-    let mut watch = interval(serving.patience());
+    let mut watch = interval(serving.patience() / QUIET);
     watch.set_missed_tick_behavior(MissedTickBehavior::Delay);
     watch.reset();
-    let (mut steps, mut seen) = (0u32, 0u32);
+    let (mut steps, mut seen, mut quiet) = (0u32, 0u32, 0u32);
     let ended = 'up: loop {
         let mut hear = |heard: Heard<'_>| tell(listener, heard);
         let step = wire.step(&mut hear);
@@ -67,7 +69,8 @@ pub(super) async fn serve<W: Wire>(
                 }
                 () = serving.stop.cancelled() => break 'up None,
                 _ = watch.tick() => {
-                    if seen == steps {
+                    quiet = if seen == steps { quiet + 1 } else { 0 };
+                    if quiet >= QUIET {
                         break 'up Some(Ended::lost("the broker has not answered for too long"));
                     }
                     seen = steps;

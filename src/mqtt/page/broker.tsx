@@ -32,11 +32,11 @@ function Charts() {
   return (
     <div class="mq-charts">
       <div class="card pad section">
-        <h3>{t.broker.rate}</h3>
+        <h2>{t.broker.rate}</h2>
         <Plot label={t.broker.rate} points={points(series.messages)} zero />
       </div>
       <div class="card pad section">
-        <h3>{t.broker.bytes}</h3>
+        <h2>{t.broker.bytes}</h2>
         <Plot label={t.broker.bytes} points={points(series.bytes)} zero />
       </div>
     </div>

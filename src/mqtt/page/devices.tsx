@@ -35,7 +35,7 @@ function Row({ of: d }: { of: Device }) {
     <li>
       <span class={`dot ${d.available === null ? "" : d.available ? "up" : "down"}`} aria-hidden="true" />
       <div class="grow">
-        <h3>{topic ? <a href={href("mqtt", `=${topic}`)}>{name}</a> : name}</h3>
+        <h2>{topic ? <a href={href("mqtt", `=${topic}`)}>{name}</a> : name}</h2>
         <p class="small soft">
           {[kind, d.sources.join(", "), t.devices.entities(d.entities)].filter(Boolean).join(" · ")}
         </p>

@@ -85,7 +85,7 @@ export function Messages() {
           {t.messages.export}
         </a>
       </div>
-      <div role="status" class="small soft">
+      <div role="status" class="small soft mq-said">
         {held.value && <p>{t.messages.paused(since.value)}</p>}
         {skipped.value > 0 && <p>{t.messages.skipped(skipped.value)}</p>}
         {lost.value !== undefined && <p class="wrong">{t.messages.lost(lost.value)}</p>}

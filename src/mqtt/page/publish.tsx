@@ -53,7 +53,7 @@ export function Publish(props: { to: string }) {
         <div class="note">
           <Icon name="alert" />
           <div>
-            <h3>{gates.level ? t.publish.readOnly : t.publish.level}</h3>
+            <h2>{gates.level ? t.publish.readOnly : t.publish.level}</h2>
             {gates.level && <p>{t.publish.readOnlyBody}</p>}
           </div>
         </div>
@@ -113,7 +113,7 @@ export function Publish(props: { to: string }) {
       {answer.value && (
         <div class={answer.value.good ? "note" : "note bad"} role="status">
           <div>
-            <h3>{t.publish.answer}</h3>
+            <h2>{t.publish.answer}</h2>
             <p class="mq-answer">{answer.value.words}</p>
           </div>
         </div>

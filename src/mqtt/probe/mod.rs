@@ -36,7 +36,6 @@ pub(crate) fn own_probes() -> &'static str {
 /// A message that was heard.
 #[derive(Debug)]
 pub(crate) struct Caught {
-    pub(crate) topic: String,
     pub(crate) payload: Vec<u8>,
     /// Bytes of the payload, also when it was too large to be read.
     pub(crate) size: u64,
@@ -80,7 +79,6 @@ impl Listener for Ear {
                     Payload::TooLarge(size) => (Vec::new(), size),
                 };
                 Said::Caught(Caught {
-                    topic: arrived.topic.to_owned(),
                     payload,
                     size,
                     qos: arrived.qos,

@@ -5,7 +5,7 @@ use crate::mcp::Call;
 use crate::mqtt::Mqtt;
 use crate::mqtt::filter::Filter;
 use crate::mqtt::message::{Outcome, Publish};
-use crate::mqtt::record::format::{Line, Piece, Reader};
+use crate::mqtt::record::format::{End, Line, Piece, Reader};
 use crate::mqtt::record::shelf::trouble;
 use crate::mqtt::session::Session;
 use crate::policy::{self, Caller};
@@ -45,7 +45,9 @@ pub(crate) struct Score {
 pub(crate) struct Report {
     /// Messages in the recording.
     pub(crate) recorded: u64,
-    /// Of these: wanted by the filters.
+    /// Lost when it was recorded, of all topics.
+    pub(crate) lost: u64,
+    /// Of those recorded: wanted by the filters.
     pub(crate) wanted: u64,
     /// Wanted, and recorded without their payload since they were too large.
     pub(crate) without_payload: u64,
@@ -98,7 +100,7 @@ fn lines(
     path: &Path,
     longest: u64,
     mut each: impl FnMut(Line) -> Result<bool, Error>,
-) -> Result<(), Error> {
+) -> Result<End, Error> {
     let file = File::open(path).map_err(|e| match e.kind() {
         std::io::ErrorKind::NotFound => Error::not_found(
             "there is no such recording, or it has no end yet; mqtt_record lists them",
@@ -121,10 +123,10 @@ fn lines(
         match reader.read(&next()?.ok_or_else(cut)?)? {
             Piece::Message(line) => {
                 if !each(*line)? {
-                    return Ok(());
+                    return Ok(End::default());
                 }
             }
-            Piece::End(_) => return Ok(()),
+            Piece::End(end) => return Ok(end),
         }
     }
 }
@@ -145,7 +147,7 @@ impl Mqtt {
         let work = move || {
             let mut report = Report::default();
             let mut first = None;
-            lines(&path, mqtt.longest_line(), |line| {
+            let end = lines(&path, mqtt.longest_line(), |line| {
                 report.recorded += 1;
                 if !score.wants(&line) {
                     return Ok(true);
@@ -167,6 +169,7 @@ impl Mqtt {
                 }
                 Ok(true)
             })?;
+            report.lost = end.lost;
             Ok(report)
         };
         self.tasks().blocking(work).await?
@@ -278,6 +281,7 @@ fn feed(
             };
             Ok(send.blocking_send(Due { after, message }).is_ok())
         })
+        .map(drop)
     }
 }
 

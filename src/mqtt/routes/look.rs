@@ -168,15 +168,15 @@ pub(super) async fn messages(
         }
         (found, inbox.totals().messages, ring.iter().next().map(|kept| kept.number))
     };
-    let shown = found.iter().take(most);
-    let rows: Vec<Value> = shown.clone().map(|kept| show::message(kept, IN_LIST)).collect();
+    let rows: Vec<Value> =
+        found.iter().take(most).map(|kept| show::message(kept, IN_LIST)).collect();
     let mut answer = json!({
         "messages": rows,
         "place": desk.mqtt.place(newest),
         "oldest_kept": oldest,
     });
     if found.len() > rows.len() {
-        answer["next"] = shown.last().map(|kept| kept.number).into();
+        answer["next"] = rows.last().map(|row| row["number"].clone()).into();
     }
     Ok(Json(answer))
 }

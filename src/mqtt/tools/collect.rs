@@ -50,9 +50,8 @@ pub(super) fn tools(mqtt: &Mqtt) -> Vec<Tool> {
     let words = Words {
         name: "mqtt_subscribe_and_collect",
         title: "Listen for a while",
-        about: "Live messages of a filter for some seconds. original_message_count is how many came; \
-                of many, those shown are chosen as pruning_stats says. mqtt_get_last and \
-                mqtt_search_messages answer at once from what came before.",
+        about: "Live messages of a filter for some seconds. All are counted; of many, those shown are \
+                chosen as pruning_stats says. What came before: mqtt_search_messages.",
     };
     vec![
         reading::<Args, Collected, _, _>(mqtt, words, collect)

@@ -315,9 +315,12 @@ fn entity(ability: &Ability) -> Value {
     let shown = |text: &str| clean(text, NAME);
     let topics = |all: &[String]| all.iter().take(FEW).map(|t| clean(t, TOPIC)).collect::<Vec<_>>();
     let mut row = json!({ "kind": shown(&ability.kind), "name": shown(&ability.name) });
-    for (key, text) in
-        [("unique_id", &ability.unique_id), ("class", &ability.class), ("unit", &ability.unit)]
-    {
+    for (key, text) in [
+        ("unique_id", &ability.unique_id),
+        ("class", &ability.class),
+        ("unit", &ability.unit),
+        ("value_when_announced", &ability.value),
+    ] {
         if let Some(text) = text {
             row[key] = shown(text).into();
         }

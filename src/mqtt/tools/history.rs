@@ -44,7 +44,7 @@ struct SearchArgs {
     /// Filter with + and #
     #[serde(alias = "topic")]
     topic_pattern: String,
-    /// In topic or payload, whatever case
+    /// In topic or payload
     text: String,
     regex: String,
     /// temperature > 21, state == "ON", list[0].id
@@ -53,7 +53,7 @@ struct SearchArgs {
     /// 10m, 24h, RFC 3339
     from: String,
     until: String,
-    /// Only retained ones, or only live ones
+    /// true: only retained; false: only live
     retained: Option<bool>,
     cursor: String,
 }
@@ -76,8 +76,8 @@ pub(super) fn tools(mqtt: &Mqtt) -> Vec<Tool> {
     let searching = Words {
         name: "mqtt_search_messages",
         title: "Search messages",
-        about: "Search kept messages, newest first, by topic filter, text, regular expression, a \
-                comparison with a place in the JSON, and time. Says how far back they are kept.",
+        about: "Search kept messages, newest first, by topic, text, regex, a value in the JSON, and \
+                time. Says how far back they are kept.",
     };
     vec![
         reading::<HistoryArgs, Found, _, _>(mqtt, history, past).on_demand(),

@@ -73,6 +73,9 @@ struct Row {
     why: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     filters: Option<Vec<String>>,
+    /// Whose messages, while it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_id: Option<String>,
     /// Of all lines but the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     sha256: Option<String>,
@@ -172,6 +175,7 @@ async fn list(mqtt: &Mqtt, after: Option<&str>) -> Result<Reply<Answer>, Error> 
     all.truncate(LISTED);
     for row in &mut all {
         row.filters = None;
+        row.session_id = None;
         row.sha256 = None;
     }
     Ok(Answer { recordings: all, total, next }.into())
@@ -202,6 +206,7 @@ fn row(known: Option<&Progress>, file: Found) -> Row {
         lost: end.map(|end| end.lost).or(known.map(|known| known.lost)),
         why: why.map(|why| show::clean(&why, 300)),
         filters,
+        session_id: known.map(|known| known.session.to_string()),
         sha256: end.map(|end| end.sha256.clone()),
         changed: file.changed,
     }

@@ -46,7 +46,9 @@ struct Answer {
     dry_run: bool,
     /// Messages in the recording.
     recorded: u64,
-    /// Of these: for the filters.
+    /// Lost when it was recorded, of all topics.
+    lost: u64,
+    /// Of those recorded: for the filters.
     wanted: u64,
     /// Recorded without their payload, since they were too large; these cannot be played.
     without_payload: u64,
@@ -122,6 +124,7 @@ fn answer(score: &Score, report: Report, dry_run: bool) -> Answer {
     Answer {
         dry_run,
         recorded: report.recorded,
+        lost: report.lost,
         wanted: report.wanted,
         without_payload: report.without_payload,
         bytes: report.bytes,

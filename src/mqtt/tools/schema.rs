@@ -96,6 +96,9 @@ pub(super) async fn schemas(
     Ok(enough.map(|(name, own)| (name, schema(&own.shape))).collect())
 }
 
+/// A topic, its newest payload, and what was learned of it while it came.
+type Other = (Arc<str>, Option<Arc<[u8]>>, Option<Lesson>);
+
 /// What was learned of each topic, the payloads of each kind, and how many topics there are.
 type Lessons = (HashMap<Arc<str>, Learned>, BTreeMap<&'static str, usize>, usize);
 
@@ -126,7 +129,7 @@ async fn learn(
             breathe(cancelled).await?;
         }
     }
-    let mut others: Vec<(Arc<str>, Option<Arc<[u8]>>, Option<Lesson>)> = Vec::new();
+    let mut others: Vec<Other> = Vec::new();
     let mut topics = 0;
     scan(session, filter, cancelled, |name, topic| {
         topics += 1;
@@ -269,9 +272,9 @@ fn fitting(schema: Value) -> (Value, bool) {
 fn shallow(schema: &mut Value, depth: usize) -> bool {
     let Some(fields) = schema.as_object_mut() else { return false };
     if depth == 0 {
-        let is_deep = ["properties", "items"]
-            .into_iter()
-            .fold(false, |deep, part| fields.shift_remove(part).is_some() || deep);
+        let had = fields.len();
+        fields.retain(|name, _| name != "properties" && name != "items");
+        let is_deep = fields.len() < had;
         if is_deep {
             fields.shift_remove("required");
             fields.insert("x-cut".into(), true.into());

@@ -1,7 +1,7 @@
 //! What is risky asks the person where the client can, and the model where it cannot.
 
-use crate::mcp::{Bench, Echo};
-use hearth::http::{Body, Request, Router, to_bytes};
+use crate::mcp::{Bench, Echo, request};
+use hearth::http::{Router, to_bytes};
 use hearth::mcp::{Call, Reply, Tool, over_http};
 use hearth::policy::{Caller, Level};
 use serde_json::{Value, json};
@@ -47,18 +47,12 @@ impl House {
             params[name] = value.clone();
         }
         let ask = json!({ "jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": params });
-        let mut request = Request::builder()
-            .method("POST")
-            .uri("/mcp")
-            .header("host", "127.0.0.1")
-            .header("accept", "application/json, text/event-stream")
-            .header("content-type", "application/json")
-            .header("mcp-protocol-version", "2026-07-28")
-            .header("mcp-method", "tools/call")
-            .header("mcp-name", "door_open")
-            .body(Body::from(ask.to_string()))
-            .unwrap();
-        request.extensions_mut().insert(self.caller.clone());
+        let newest = [
+            ("mcp-protocol-version", "2026-07-28"),
+            ("mcp-method", "tools/call"),
+            ("mcp-name", "door_open"),
+        ];
+        let request = request("POST", "/mcp", &newest, &ask.to_string(), Some(&self.caller));
         let answer = self.router.clone().oneshot(request).await.unwrap();
         let body = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
         let said: Value = serde_json::from_slice(&body)

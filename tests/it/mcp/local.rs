@@ -76,6 +76,22 @@ impl Line {
     }
 }
 
+#[tokio::test]
+async fn an_id_that_is_in_use_is_refused_on_a_line_too() {
+    let socket = Socket::open(Bench::new().await).await;
+    let mut line = Line::dial(&socket.path).await;
+    line.begin().await;
+    let wait = json!({ "name": "door_wait", "arguments": { "text": "x" } });
+    line.ask(7, "tools/call", wait).await;
+    line.ask(7, "tools/list", json!({})).await;
+    let refused = line.answer().await;
+    assert_eq!((&refused["id"], &refused["error"]["code"]), (&json!(7), &json!(-32600)));
+    let done = line.answer().await;
+    assert_eq!((&done["id"], &done["result"]["isError"]), (&json!(7), &json!(true)), "{done}");
+    line.ask(7, "tools/list", json!({})).await;
+    assert!(line.answer().await["result"]["tools"].is_array());
+}
+
 /// A socket of its own for each test, gone with it.
 pub(crate) struct Socket {
     pub(crate) bench: Bench,

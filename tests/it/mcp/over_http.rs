@@ -1,6 +1,6 @@
 //! The routes, without sockets: what is no MCP, whose session is whose, and which service is where.
 
-use crate::mcp::Bench;
+use crate::mcp::{Bench, request};
 use futures_util::StreamExt as _;
 use hearth::http::{Body, Request, Response, Router, to_bytes};
 use hearth::mcp::{Config, Prompt, PromptArg, over_http};
@@ -25,19 +25,9 @@ impl Web {
     }
 
     async fn send(&self, method: &str, path: &str, session: &str, body: &str) -> Response {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("host", "127.0.0.1")
-            .header("accept", "application/json, text/event-stream")
-            .header("content-type", "application/json");
-        if !session.is_empty() {
-            request = request.header("mcp-session-id", session);
-        }
-        let mut request = request.body(Body::from(body.to_owned())).unwrap();
-        if let Some(caller) = &self.caller {
-            request.extensions_mut().insert(caller.clone());
-        }
+        let more = [("mcp-session-id", session)];
+        let more = if session.is_empty() { &[][..] } else { &more[..] };
+        let request = request(method, path, more, body, self.caller.as_ref());
         self.router.clone().oneshot(request).await.unwrap()
     }
 
@@ -317,4 +307,30 @@ async fn only_clients_that_know_it_get_an_event_without_data() {
         let said = first(notices).await;
         assert_eq!(is_empty(&said), primed, "{version}: {said}");
     }
+}
+
+#[tokio::test]
+async fn an_id_that_is_in_use_is_refused_and_free_again_after_its_answer() {
+    let bench = Bench::new().await;
+    let web = Web::new(&bench, Some(bench.reader().await));
+    let session = web.open("/mcp").await;
+    let call = |tool: &str| {
+        json!({ "jsonrpc": "2.0", "id": 7, "method": "tools/call",
+                "params": { "name": tool, "arguments": { "text": "x" } } })
+        .to_string()
+    };
+    let waits = call("door_wait");
+    let mut first = Box::pin(web.send("POST", "/mcp", &session, &waits));
+    // It is under way once it has been asked and has not answered.
+    assert!(futures_util::poll!(&mut first).is_pending());
+    let second = web.send("POST", "/mcp", &session, &call("lamp_get")).await;
+    assert_eq!(second.status(), 400);
+    let said = message(second).await;
+    assert_eq!((&said["error"]["code"], &said["id"]), (&json!(-32600), &json!(7)), "{said}");
+    assert!(said["error"]["message"].as_str().unwrap().contains("the id 7 belongs"), "{said}");
+    // The first one is answered all the same, and then the id is free.
+    let said = message(first.await).await;
+    assert_eq!((&said["id"], &said["result"]["isError"]), (&json!(7), &json!(true)), "{said}");
+    let third = message(web.send("POST", "/mcp", &session, &call("lamp_get")).await).await;
+    assert_eq!(third["result"]["structuredContent"]["text"], "x", "{third}");
 }

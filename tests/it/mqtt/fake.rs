@@ -73,7 +73,6 @@ pub const CONNECT: u8 = 1;
 pub const PUBLISH: u8 = 3;
 pub const SUBSCRIBE: u8 = 8;
 pub const PINGREQ: u8 = 12;
-pub const DISCONNECT: u8 = 14;
 
 /// A client at the other end.
 pub struct Peer {

@@ -79,7 +79,9 @@ impl Mosquitto {
         self.publish(MARKER, b"x", &["-r", "-q", "1"]);
         let mut command = self.client("mosquitto_sub");
         command.args(["-t", MARKER, "-q", "2", "-F", format]);
-        filters.iter().for_each(|filter| drop(command.args(["-t", filter])));
+        for filter in filters {
+            command.args(["-t", filter]);
+        }
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         let (tell, lines) = channel();

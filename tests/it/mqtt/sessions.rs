@@ -162,6 +162,8 @@ fn an_assistant_cannot_look_around_in_the_network() {
         ("ws://0.0.0.0:7123", "no broker has"),
         ("mqtt://198.51.100.7", "mqtt.allow_hosts"),
         (&own, "is Hearth itself"),
+        ("mqtt://127.0.0.1:6379/%0d%0aFLUSHALL%0d%0a", "control characters"),
+        ("ws://192.168.1.1/reboot", "mqtt.profiles"),
     ] {
         let told = connect(&mut rig, to);
         assert!(told.contains(word), "{to}: {told}");

@@ -69,8 +69,6 @@ pub(in crate::mqtt::discovery) struct Config {
     pub(in crate::mqtt::discovery) body: Map<String, Value>,
     pub(in crate::mqtt::discovery) device: Map<String, Value>,
     pub(in crate::mqtt::discovery) child: Option<Map<String, Value>>,
-    /// The program that announced it, if it said so.
-    pub(in crate::mqtt::discovery) origin: Option<String>,
     /// Keys that Home Assistant does not know.
     pub(in crate::mqtt::discovery) strange: Vec<String>,
 }
@@ -165,10 +163,12 @@ pub(in crate::mqtt::discovery) fn read(
         body,
         device,
         child,
-        origin,
         strange,
     }])
 }
+
+/// Id and config of a component, and the child device that it is of.
+type Part = (String, Value, Option<Map<String, Value>>);
 
 /// Reads the components of a device's config and of its child devices.
 fn components(
@@ -194,7 +194,7 @@ fn components(
         return Err(Fault::Missing("components".into()));
     }
     let base = text(&body, "~");
-    let mut all: Vec<(String, Value, Option<Map<String, Value>>)> =
+    let mut all: Vec<Part> =
         own.into_iter().flatten().map(|(id, config)| (id, config, None)).collect();
     if let Some(Value::Array(children)) = children {
         for child in children {
@@ -235,7 +235,6 @@ fn components(
             body: part,
             device: device.clone(),
             child,
-            origin: origin.clone(),
             strange,
         });
     }

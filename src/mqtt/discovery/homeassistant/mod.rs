@@ -187,6 +187,7 @@ fn ability(config: &Config) -> Ability {
         command,
         config: Some(config.topic.clone()),
         source: Some(Source::HomeAssistant),
+        value: None,
     }
 }
 

@@ -59,6 +59,11 @@ impl Life {
     }
 }
 
+/// Group and name of a node.
+type Node<'a> = (&'a str, &'a str);
+/// Whether something lives, and since when; `None` when nothing says.
+type Alive = Option<(bool, i64)>;
+
 /// Reads every node and device from the newest message of each topic, and counts what is missing in
 /// `stream`: the messages of Sparkplug in the order of their arrival.
 pub(super) fn devices(all: &[Said], stream: &[Said]) -> Vec<Device> {
@@ -73,7 +78,7 @@ pub(super) fn devices(all: &[Said], stream: &[Said]) -> Vec<Device> {
     }
     let missing = gaps(stream);
     let mut found = Vec::new();
-    let mut node: Option<((&str, &str), Option<(bool, i64)>)> = None;
+    let mut node: Option<(Node<'_>, Alive)> = None;
     // A node comes before its devices: `None` is less than any name.
     for ((group, name, device), life) in &lives {
         let own = (*group, *name);
@@ -83,7 +88,7 @@ pub(super) fn devices(all: &[Said], stream: &[Said]) -> Vec<Device> {
         if device.is_none() {
             node = Some((own, stand));
         }
-        let mut made = made(*group, *name, *device, life);
+        let mut made = made(group, name, *device, life);
         if let Some((online, at)) = stand {
             made.availability.push(Availability::Known { online, at });
         }
@@ -96,7 +101,7 @@ pub(super) fn devices(all: &[Said], stream: &[Said]) -> Vec<Device> {
 }
 
 /// Whether a node or device lives, and since when. `node`: the same of the node that a device is at.
-fn stand(life: &Life, node: Option<(bool, i64)>) -> Option<(bool, i64)> {
+fn stand(life: &Life, node: Alive) -> Alive {
     let own = match (&life.birth, &life.death, life.data) {
         (Some((born, birth)), Some((died, death)), _) => {
             // The last will of an earlier connection may come late: its bdSeq is another (6.4.21).
@@ -178,6 +183,7 @@ fn made(group: &str, node: &str, device: Option<&str>, life: &Life) -> Device {
             state: vec![at("DATA")],
             command: if can_be_told { vec![at("CMD")] } else { Vec::new() },
             source: Some(Source::Sparkplug),
+            value: Some(metric.value.json().to_string()),
             ..Ability::default()
         });
     }

@@ -163,9 +163,10 @@ fn integer(n: u64, is_short: bool, datatype: Option<u64>) -> Value {
     }
 }
 
+#[cfg(test)]
 impl Metric {
     /// Returns the value as the type that its birth gave it says.
-    pub(crate) fn value_as(&self, datatype: Option<u64>) -> Value {
+    fn value_as(&self, datatype: Option<u64>) -> Value {
         match (&self.value, self.datatype.or(datatype)) {
             (Value::UInt(n), kind) if self.datatype.is_none() => integer(*n, false, kind),
             (value, _) => value.clone(),

@@ -3,6 +3,7 @@ use crate::mqtt::address::Address;
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
@@ -11,7 +12,13 @@ use tokio_tungstenite::tungstenite::{Bytes, Message};
 async fn pair() -> (Socket, WebSocketStream<DuplexStream>) {
     let (ours, theirs) = duplex(300);
     let address = Address::read("ws://broker:9001").unwrap().address;
-    let server = async { tokio_tungstenite::accept_async(theirs).await.unwrap() };
+    let as_broker = |asked: &Request, mut answer: Response| {
+        assert_eq!(asked.headers()["Sec-WebSocket-Protocol"], "mqtt");
+        let ours = HeaderValue::from_static("mqtt");
+        answer.headers_mut().insert("Sec-WebSocket-Protocol", ours);
+        Ok(answer)
+    };
+    let server = async { tokio_tungstenite::accept_hdr_async(theirs, as_broker).await.unwrap() };
     let (socket, server) = tokio::join!(open(&address, Box::new(ours)), server);
     (socket.unwrap(), server)
 }

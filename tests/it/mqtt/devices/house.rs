@@ -71,17 +71,9 @@ impl Joined {
     pub fn devices(&mut self) -> Vec<Value> {
         let all = self.ask(json!({"type": "config/device_registry/list"}));
         let entry = self_entry(&self.house).unwrap();
-        let is_own = |device: &&Value| {
-            device["config_entries"].as_array().unwrap().iter().any(|own| *own == entry)
-        };
+        let is_own =
+            |device: &&Value| device["config_entries"].as_array().unwrap().contains(&entry);
         all.as_array().unwrap().iter().filter(is_own).cloned().collect()
-    }
-
-    /// The entities of the integration.
-    pub fn entities(&mut self) -> Vec<Value> {
-        let all = self.ask(json!({"type": "config/entity_registry/list"}));
-        let all = all.as_array().unwrap();
-        all.iter().filter(|entity| entity["platform"] == "mqtt").cloned().collect()
     }
 
     /// Returns the state of an entity, if it has one.

@@ -109,11 +109,10 @@ fn clearing_needs_the_gates_open_and_looking_does_not() {
     ] {
         let mut rig = Rig::at(&broker.address(), lines);
         rig.connected();
-        let shown = wait_for("the config to be heard", || {
+        wait_for("the config to be heard", || {
             let counts = rig.tool("mqtt_lint_discovery", json!({}))["counts"].clone();
             (counts["no-json"] == 1 && counts["topic-shape"] == 1).then_some(())
         });
-        let () = shown;
         let shown = rig.tool("mqtt_clean_retained", json!({"rule": "no-json"}));
         assert_eq!(shown["total"], 1);
         assert!(shown["hints"][0].as_str().unwrap().contains(why), "{shown}");
