@@ -22,6 +22,7 @@ pub(super) async fn accept(
     most: usize,
 ) -> Result<(impl AsyncRead + AsyncWrite + Send + Unpin, bool), String> {
     let mut is_page = false;
+    #[allow(clippy::result_large_err, reason = "the type is the package's")]
     let look = |asked: &Request, mut answer: Response| {
         is_page = asked.headers().contains_key("Origin");
         let words = asked.headers().get_all("Sec-WebSocket-Protocol");

@@ -84,9 +84,9 @@ impl Trie {
 
 impl Node {
     /// Returns whether nothing is left below.
-    fn remove<'a>(
+    fn remove(
         &mut self,
-        levels: &mut dyn Iterator<Item = &'a str>,
+        levels: &mut dyn Iterator<Item = &str>,
         name: Option<&str>,
         session: u32,
     ) -> bool {

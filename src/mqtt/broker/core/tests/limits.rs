@@ -47,7 +47,8 @@ fn a_slow_client_loses_qos_0_and_is_cut_off_at_qos_1() {
         ids.iter().for_each(|id| back.send(0x40, id));
     }
     assert_eq!(total, sent - 1, "only the one too many is lost");
-    (tx.read(), quick.read());
+    tx.read();
+    quick.read();
     assert_eq!(rig.core.borrow().sizes().waiting_bytes, 0);
 }
 
@@ -92,7 +93,7 @@ fn what_lies_before_slow_sockets_counts_with_what_waits() {
     let rig = Rig::with(|limits| limits.all_queued_bytes = 20_000);
     let tx = rig.client("tx");
     let slow = [rig.client("a"), rig.client("b")];
-    for client in slow.iter() {
+    for client in &slow {
         client.subscribe("load", 0);
     }
     for _ in 0..30 {
