@@ -4,7 +4,7 @@
 mod homeassistant;
 mod house;
 mod kinds;
-mod peers;
+pub mod peers;
 mod retained;
 mod trace;
 
