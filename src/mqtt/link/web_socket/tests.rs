@@ -12,6 +12,7 @@ use tokio_tungstenite::tungstenite::{Bytes, Message};
 async fn pair() -> (Socket, WebSocketStream<DuplexStream>) {
     let (ours, theirs) = duplex(300);
     let address = Address::read("ws://broker:9001").unwrap().address;
+    #[allow(clippy::result_large_err, reason = "what the library asks for")]
     let as_broker = |asked: &Request, mut answer: Response| {
         assert_eq!(asked.headers()["Sec-WebSocket-Protocol"], "mqtt");
         let ours = HeaderValue::from_static("mqtt");
