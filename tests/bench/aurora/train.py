@@ -3,9 +3,9 @@
     train.py EAR.BIN STEPS FOLDER...
 
 Each FOLDER holds NAME.wav with NAME.beats and NAME.onsets, as tracks.py and songs.py write them. The
-weights that are shipped come from 1500 steps over tracks 0 to 25 of every category, Freedoom's and
-Planet Blupi's music and 56 styles of MMA, all through FluidSynth; another run gives other weights of the
-same worth.
+weights that are shipped come from 1500 steps of an earlier form of this program over 215 tracks: the even
+ones of the categories, the tuning half of Freedoom's and Planet Blupi's music, and that of 27 styles of
+MMA, all through FluidSynth. Another run gives other weights.
 """
 
 import pathlib
