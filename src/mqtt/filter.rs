@@ -12,6 +12,10 @@ pub(crate) struct Filter {
     text: Box<str>,
     /// Where the filter itself begins: behind `$share/<group>/`.
     begin: usize,
+    /// What every topic of it begins with ends here.
+    prefix: usize,
+    /// Whether `/#` is all that follows.
+    is_beginning: bool,
 }
 
 impl Filter {
@@ -50,7 +54,15 @@ impl Filter {
                 _ => {}
             }
         }
-        Ok(Filter { text: text.into(), begin })
+        let own = &text[begin..];
+        let prefix = match own.find(['+', '#']) {
+            None => own.len(),
+            // `a/#` matches `a` too.
+            Some(wild) if &own[wild..] == "#" => wild.saturating_sub(1),
+            Some(wild) => wild,
+        };
+        let is_beginning = prefix > 0 && &own[prefix..] == "/#";
+        Ok(Filter { text: text.into(), begin, prefix: begin + prefix, is_beginning })
     }
 
     /// Returns it as it was written.
@@ -65,6 +77,11 @@ impl Filter {
 
     /// Whether a message on `topic` is for it.
     pub(crate) fn matches(&self, topic: &str) -> bool {
+        // Most filters are a beginning and `#`, or begin with plain levels: those are quick to see.
+        let Some(rest) = topic.strip_prefix(self.prefix()) else { return false };
+        if self.is_beginning {
+            return rest.is_empty() || rest.starts_with('/');
+        }
         matches(self.own(), topic)
     }
 
@@ -75,11 +92,7 @@ impl Filter {
 
     /// Returns what every topic that it matches begins with.
     pub(crate) fn prefix(&self) -> &str {
-        let own = self.own();
-        let Some(wild) = own.find(['+', '#']) else { return own };
-        // `a/#` matches `a` too.
-        let end = if &own[wild..] == "#" { wild.saturating_sub(1) } else { wild };
-        &own[..end]
+        &self.text[self.begin..self.prefix]
     }
 
     /// Whether it matches every topic that `other` matches. It may say no when two filters only

@@ -32,12 +32,12 @@ pub(crate) async fn scan(
             for (name, topic) in topics.take_while(|(name, _)| name.starts_with(prefix)).take(STEP)
             {
                 steps += 1;
-                newest = Some(name.clone());
+                newest = Some(name);
                 if filter.matches(name) {
                     visit(name, topic);
                 }
             }
-            last = newest.or(last);
+            last = newest.cloned().or(last);
         }
         if steps < STEP {
             return Ok(());

@@ -127,7 +127,11 @@ impl Session {
 
     /// Returns what tells the number of the newest message, each time there is one.
     pub(crate) fn arrivals(&self) -> watch::Receiver<u64> {
-        self.newest.subscribe()
+        let arrivals = self.newest.subscribe();
+        // Nothing is told while nobody listens, so the number may be an old one.
+        let newest = self.inbox().totals().messages;
+        self.newest.send_replace(newest);
+        arrivals
     }
 
     /// Returns what the broker said when it last let us in.
@@ -263,7 +267,10 @@ impl Listener for Ear {
                     }
                     inbox.push(&arrived)
                 };
-                self.0.newest.send_replace(number);
+                // Telling costs more than a look whether anybody listens.
+                if self.0.newest.receiver_count() > 0 {
+                    self.0.newest.send_replace(number);
+                }
             }
             Happening::NoText => drop(self.0.unreadable.fetch_add(1, Ordering::Relaxed)),
             Happening::Lost { why, pause } => {

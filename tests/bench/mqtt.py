@@ -189,7 +189,7 @@ def retained():
             row("missing of them", RETAINED - have, "", 0)
             row("resident then", rss(server.pid), "MB", 64)
             for name, tool, arguments in [
-                ("list of one level of 10", "mqtt_list_topics", {"pattern": topic.format(777, "+")}),
+                ("list of one level of 10", "mqtt_list_topics", {"pattern": "homeassistant/+/device777/#"}),
                 ("list of all topics", "mqtt_list_topics", everything),
                 ("last of one topic", "mqtt_get_last", {"topic": topic.format(777, 7)}),
             ]:

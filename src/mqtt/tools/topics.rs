@@ -17,6 +17,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
+/// So many rows are put together for one answer: the shortest names of one byte fit it.
+const ROWS: usize = 1600;
+/// The same with details, which are made while the link waits.
+const DETAILS: usize = 200;
 /// A single payload may take so many bytes.
 const WHOLE: usize = BUDGET - 1024;
 
@@ -89,29 +93,30 @@ pub(super) fn tools(mqtt: &Mqtt) -> Vec<Tool> {
 async fn list(mqtt: Mqtt, call: Call, args: ListArgs) -> Result<Value, Error> {
     let session = mqtt.session(&call.caller, args.session_id.as_deref())?;
     let filter = Filter::read(&args.pattern)?;
-    let (now, mut names, mut rows) = (now(), Vec::new(), Vec::new());
+    let most = if args.details { DETAILS } else { ROWS };
+    let (now, mut total, mut found, mut rows) = (now(), 0_usize, Vec::new(), Vec::new());
     let after = args.cursor.strip_prefix("after:").unwrap_or_default();
     scan(&session, &filter, &call.cancelled, |name, topic| {
-        names.push(name.clone());
-        // A row costs more than a name, and no more fit an answer than this.
-        if args.details && **name > *after && rows.len() < 200 {
-            rows.push(Keyed { key: name.to_string(), row: detail(name, topic, now) });
+        total += 1;
+        // All are counted; no more than these fit an answer.
+        if found.len() >= most || **name <= *after {
+            return;
+        }
+        found.push(name.clone());
+        if args.details {
+            rows.push(detail(name, topic, now));
+        } else {
+            rows.push(clean(name, TOPIC).into());
         }
     })
     .await?;
-    let (total, cursor) = (names.len(), set(&args.cursor));
-    let mut answer = if args.details {
-        let page = page(rows, |row| row.key.clone(), cursor, BUDGET)?;
-        let shown: Vec<Value> = page.items.into_iter().map(|keyed| keyed.row).collect();
-        json!({ "topics": shown, "next": page.next })
-    } else {
-        let rows = names.into_iter().filter(|name| **name > *after);
-        let rows =
-            rows.map(|name| Keyed { row: clean(&name, TOPIC).into(), key: name.to_string() });
-        let page = page(rows, |row| row.key.clone(), cursor, BUDGET)?;
-        let shown: Vec<Value> = page.items.into_iter().map(|keyed| keyed.row).collect();
-        json!({ "topics": shown, "next": page.next })
-    };
+    let rows = found.iter().zip(rows).map(|(name, row)| Keyed { key: name.to_string(), row });
+    let page = page(rows, |row| row.key.clone(), set(&args.cursor), BUDGET)?;
+    let shown: Vec<Value> = page.items.into_iter().map(|keyed| keyed.row).collect();
+    // More than what was looked at can lie behind the last row.
+    let last = found.last().map(|name| format!("after:{name}"));
+    let next = page.next.or(last.filter(|_| found.len() >= most));
+    let mut answer = json!({ "topics": shown, "next": next });
     answer["topic_count"] = total.into();
     answer["pattern"] = clean(&args.pattern, TOPIC).into();
     answer["timestamp"] = time(now).into();
