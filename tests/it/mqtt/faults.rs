@@ -122,15 +122,21 @@ fn a_topic_that_is_no_text_ends_the_connection_as_the_standard_wants_and_is_not_
         let why = rig.away("each connection ends at once");
         assert!(why.contains(&format!("what is no MQTT {version}")), "{why}");
         // Three quick ones, then a long pause.
-        assert!(last_pause(&rig) > 10.0, "{}", rig.hearth.log());
+        assert!(pause_after(&rig, "each connection ends at once") > 10.0, "{}", rig.hearth.log());
         assert!(broker.visits().len() <= 4, "{:?}", broker.visits().len());
     }
 }
 
 /// How long Hearth said that it waits before it connects again, in seconds.
-pub fn last_pause(rig: &Rig) -> f64 {
-    let log = rig.hearth.log();
-    let last = log.rsplit("again in ").next().unwrap();
+/// Returns the pause, in seconds, that the log names after a loss with the words `why`; the log may come
+/// later than the state.
+pub fn pause_after(rig: &Rig, why: &str) -> f64 {
+    let line = wait_for(&format!("a line of the log with '{why}'"), || {
+        let log = rig.hearth.log();
+        let mut lines = log.lines().rev();
+        lines.find(|line| line.contains(why) && line.contains("again in ")).map(str::to_owned)
+    });
+    let last = line.rsplit("again in ").next().unwrap();
     let word = last.split_whitespace().next().unwrap();
     match word.strip_suffix("ms") {
         Some(ms) => ms.parse::<f64>().unwrap() / 1000.0,
@@ -146,7 +152,7 @@ fn a_client_that_took_our_id_is_not_fought() {
     });
     let mut rig = Rig::at(&broker.address(), "");
     rig.away("another client with the same client id took over");
-    assert!(last_pause(&rig) > 20.0, "{}", rig.hearth.log());
+    assert!(pause_after(&rig, "took over") > 20.0, "{}", rig.hearth.log());
     assert_eq!(broker.visits().len(), 1);
 }
 

@@ -82,7 +82,7 @@ fn a_client_with_our_id_is_named_and_not_fought() {
     let why = rig.away("perhaps another client has our client id");
     other.kill().unwrap();
     other.wait().unwrap();
-    let pause = super::faults::last_pause(&rig);
+    let pause = super::faults::pause_after(&rig, "perhaps another client");
     assert!(pause > 10.0, "{why}; again in {pause} s");
 }
 
