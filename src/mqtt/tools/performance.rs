@@ -4,7 +4,7 @@ use crate::config::JsonSchema;
 use crate::error::Error;
 use crate::mcp::{Call, Tool};
 use crate::mqtt::Mqtt;
-use crate::mqtt::probe::{Times, loops};
+use crate::mqtt::probe::{Loop, Times, loops};
 use crate::mqtt::session::Session;
 use crate::mqtt::tools::answer::{TOPIC, Words, digits, now, reading, seconds, standing, time};
 use crate::mqtt::tools::clean;
@@ -50,6 +50,22 @@ pub(super) fn tools(mqtt: &Mqtt) -> Vec<Tool> {
             .on_demand()
             .within(Duration::from_secs(time) + EACH * 31),
     ]
+}
+
+/// What came of the messages of one QoS.
+fn of_qos((qos, each): (usize, Loop)) -> Value {
+    let (sent, back) = (each.sent, each.round_trips.len());
+    let mut row = json!({ "qos": qos, "sent": sent, "received": back });
+    if let Some(times) = Times::of(each.round_trips) {
+        row["round_trip"] = json!(times);
+    }
+    if let Some(times) = Times::of(each.acknowledged) {
+        row["acknowledged"] = json!(times);
+    }
+    if let Some(problem) = each.problem {
+        row["problem"] = clean(&problem, 200).into();
+    }
+    row
 }
 
 /// What a mosquitto says of the messages that it did not deliver, to whomever; nothing when it is none.
@@ -127,21 +143,7 @@ async fn monitor(mqtt: Mqtt, call: Call, args: Args) -> Result<Value, Error> {
     }
     if args.latency {
         let (_, all) = loops(&mqtt, &session, MANY, EACH).await?;
-        let rows = all.into_iter().enumerate().map(|(qos, each)| {
-            let (sent, back) = (each.sent, each.round_trips.len());
-            let mut row = json!({ "qos": qos, "sent": sent, "received": back });
-            if let Some(times) = Times::of(each.round_trips) {
-                row["round_trip"] = json!(times);
-            }
-            if let Some(times) = Times::of(each.acknowledged) {
-                row["acknowledged"] = json!(times);
-            }
-            if let Some(problem) = each.problem {
-                row["problem"] = clean(&problem, 200).into();
-            }
-            row
-        });
-        answer["latency_metrics"] = rows.collect();
+        answer["latency_metrics"] = all.into_iter().enumerate().map(of_qos).collect();
     }
     standing(&mut answer, &session);
     Ok(answer)
