@@ -90,6 +90,38 @@ impl Filter {
         (!self.own().contains(['+', '#'])).then(|| self.own())
     }
 
+    /// Returns `a/b` of `a/b/#`, nothing of `#`; `None` when there is more to it.
+    pub(crate) fn below(&self) -> Option<&str> {
+        (self.is_beginning || self.own() == "#").then(|| self.prefix())
+    }
+
+    /// Returns where the next topic may be that it matches, given one that it does not: nothing
+    /// before the returned name, which is behind `topic`, is matched. `None` when that is not clear.
+    pub(crate) fn skip(&self, topic: &str) -> Option<String> {
+        let (mut levels, mut begin) = (self.own().split('/'), 0);
+        loop {
+            let level = levels.next();
+            let rest = &topic[begin..];
+            let end = rest.find('/').map_or(topic.len(), |at| begin + at);
+            match level {
+                Some("#") => return None,
+                Some("+") => {}
+                Some(level) if *level == topic[begin..end] => {}
+                // All names from here to the end of `base` share the levels before.
+                Some(level) => {
+                    let base = &topic[..begin];
+                    let wanted = [format!("{base}{level}"), format!("{base}{level}/"), past(base)?];
+                    return wanted.into_iter().find(|name| **name > *topic);
+                }
+                None => return past(&topic[..begin]),
+            }
+            if end == topic.len() {
+                return None;
+            }
+            begin = end + 1;
+        }
+    }
+
     /// Returns what every topic that it matches begins with.
     pub(crate) fn prefix(&self) -> &str {
         &self.text[self.begin..self.prefix]
@@ -111,6 +143,11 @@ impl Filter {
             }
         }
     }
+}
+
+/// The first name behind all that begin with `base`, which ends in a slash.
+fn past(base: &str) -> Option<String> {
+    base.strip_suffix('/').map(|base| format!("{base}0"))
 }
 
 impl fmt::Display for Filter {
@@ -279,6 +316,29 @@ mod tests {
             }
         }
         assert_eq!(read, 185);
+    }
+
+    #[test]
+    fn nothing_that_a_filter_matches_is_skipped() {
+        let mut topics = all(&["a", "b", "a-b", "", "$s", "b0"]);
+        topics.sort();
+        let read = |text: &String| Filter::read(text).ok();
+        let mut skipped = 0;
+        for filter in all(&["a", "b", "", "+", "#", "a-b"]).iter().filter_map(read) {
+            for topic in topics.iter().filter(|topic| !filter.matches(topic)) {
+                let Some(next) = filter.skip(topic) else { continue };
+                assert!(next > *topic, "{filter} {topic} {next}");
+                let between = topics.iter().filter(|other| *other > topic && **other < next);
+                for other in between {
+                    skipped += 1;
+                    assert!(
+                        !filter.matches(other),
+                        "{filter} skips {other} from {topic} to {next}"
+                    );
+                }
+            }
+        }
+        assert!(skipped > 10_000, "{skipped}");
     }
 
     #[test]

@@ -7,6 +7,8 @@ use crate::mqtt::session::Session;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
+/// After so many topics in a row that are not meant it pays to leap.
+const FAR: usize = 16;
 /// Topics or messages of one step.
 const STEP: usize = 2000;
 
@@ -21,26 +23,34 @@ pub(crate) async fn scan(
     mut visit: impl FnMut(&Arc<str>, &Topic),
 ) -> Result<(), Error> {
     let prefix = filter.prefix();
-    let mut last: Option<Arc<str>> = None;
+    let (mut from, mut with) = (prefix.to_owned(), true);
     loop {
-        let mut steps = 0;
+        let (mut steps, mut misses, mut next) = (0, 0, None);
         {
             let inbox = session.inbox();
-            let from = last.as_deref().unwrap_or(prefix);
-            let topics = inbox.topics().from(from, last.is_none());
-            let mut newest = None;
-            for (name, topic) in topics.take_while(|(name, _)| name.starts_with(prefix)).take(STEP)
-            {
+            for (name, topic) in inbox.topics().from(&from, with) {
+                if !name.starts_with(prefix) {
+                    return Ok(());
+                }
                 steps += 1;
-                newest = Some(name);
                 if filter.matches(name) {
+                    misses = 0;
                     visit(name, topic);
+                } else {
+                    misses += 1;
+                }
+                // One step costs less than a leap, but many do not.
+                let leap = if misses >= FAR { filter.skip(name) } else { None };
+                if leap.is_some() || steps >= STEP {
+                    let is_leap = leap.is_some();
+                    next = Some((leap.unwrap_or_else(|| name.to_string()), is_leap));
+                    break;
                 }
             }
-            last = newest.cloned().or(last);
         }
-        if steps < STEP {
-            return Ok(());
+        match next {
+            Some(next) => (from, with) = next,
+            None => return Ok(()),
         }
         breathe(cancelled).await?;
     }

@@ -178,14 +178,13 @@ def retained():
         del data
         with hearth(broker) as server:
             client = McpHttp(server.address, TOKEN)
-            connected = wait_for("the connection", lambda: is_connected(client) and time.perf_counter())
             everything = {"pattern": "homeassistant/#"}
             have, changed = 0, time.perf_counter()
             while have < RETAINED and time.perf_counter() - changed < PATIENCE:
                 now = ask(client, "mqtt_list_topics", **everything)["topic_count"]
                 if now != have:
                     have, changed = now, time.perf_counter()
-            row(f"{RETAINED} retained topics after the SUBACK", changed - connected, "s", 1)
+            row(f"{RETAINED} retained topics, from the start", changed - server.began, "s", 1.2)
             row("missing of them", RETAINED - have, "", 0)
             row("resident then", rss(server.pid), "MB", 64)
             for name, tool, arguments in [

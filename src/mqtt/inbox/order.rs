@@ -43,6 +43,15 @@ impl Order {
         self.chunks.iter().skip(at).flatten().copied().skip(inside)
     }
 
+    /// Returns how many places are before the name that `than` compares with.
+    pub(super) fn before(&self, than: impl Fn(u32) -> Ordering) -> usize {
+        let is_before = |chunk: &Vec<u32>| chunk.first().is_some_and(|first| than(*first).is_lt());
+        let at = self.chunks.partition_point(is_before).saturating_sub(1);
+        let whole: usize = self.chunks.iter().take(at).map(Vec::len).sum();
+        let inside = |chunk: &Vec<u32>| chunk.partition_point(|place| than(*place).is_lt());
+        whole + self.chunks.get(at).map_or(0, inside)
+    }
+
     /// Returns all places.
     pub(super) fn iter(&self) -> impl Iterator<Item = u32> {
         self.chunks.iter().flatten().copied()
@@ -69,6 +78,8 @@ mod tests {
                 let found: Vec<&String> = found.map(|place| &names[place as usize]).collect();
                 let want: Vec<&String> = all.iter().copied().filter(|n| &***n >= begin).collect();
                 assert_eq!(found, want, "{begin}");
+                let before = sorted.before(|other| (*names[other as usize]).cmp(begin));
+                assert_eq!(before, names.len() - want.len(), "{begin}");
             }
         }
         assert_eq!(Order::default().from(|_| Ordering::Less).count(), 0);

@@ -134,6 +134,14 @@ fn many_topics_are_found_and_stay_in_order() {
     assert_eq!(inbox.topics().len(), 20_000);
     assert!((0..20_000).all(|n| inbox.topics().get(&name(n)).is_some_and(|t| t.count == 1)));
     assert!(inbox.topics().get("home/none").is_none());
+    for name in ["$SYS/a", "home", "home-2/a", "home/7", "home/7-a/x", "home/7/a/b"] {
+        inbox.push(&arrived(0, name, b"1"));
+    }
+    for filter in ["#", "home/#", "home/7/#", "home/71/#", "none/#", "$SYS/#"] {
+        let read = crate::mqtt::filter::Filter::read(filter).unwrap();
+        let count = inbox.topics().iter().filter(|(name, _)| read.matches(name)).count();
+        assert_eq!(inbox.topics().count_below(read.below().unwrap()), count, "{filter}");
+    }
     let names: Vec<_> = inbox.topics().iter().map(|(name, _)| name.clone()).collect();
-    assert!(names.is_sorted() && names.len() == 20_000);
+    assert!(names.is_sorted() && names.len() == 20_006);
 }

@@ -258,6 +258,19 @@ impl Topics {
         self.slots.get(place as usize).map(|(name, topic)| (name, topic))
     }
 
+    /// Returns how many topics there are below `prefix` (`prefix/#`, with `prefix` itself) without
+    /// looking at each; below nothing all but those of the broker itself.
+    pub(crate) fn count_below(&self, prefix: &str) -> usize {
+        let before =
+            |name: &str| self.names.before(|place| (*self.slots[place as usize].0).cmp(name));
+        // Behind the last name with a slash there comes a zero.
+        if prefix.is_empty() {
+            return self.slots.len() - (before("%") - before("$"));
+        }
+        let below = before(&format!("{prefix}0")) - before(&format!("{prefix}/"));
+        below + usize::from(self.find(prefix).is_ok())
+    }
+
     /// Returns one topic.
     pub(crate) fn get(&self, name: &str) -> Option<&Topic> {
         self.find(name).ok().and_then(|place| self.slots.get(place)).map(|(_, topic)| topic)

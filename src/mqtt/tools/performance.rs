@@ -4,7 +4,8 @@ use crate::config::JsonSchema;
 use crate::error::Error;
 use crate::mcp::{Call, Tool};
 use crate::mqtt::Mqtt;
-use crate::mqtt::probe::{Times, loops};
+use crate::mqtt::probe::{Loop, Times, loops};
+use crate::mqtt::session::Session;
 use crate::mqtt::tools::answer::{TOPIC, Words, digits, now, reading, seconds, standing, time};
 use crate::mqtt::tools::clean;
 use crate::web::process;
@@ -49,6 +50,31 @@ pub(super) fn tools(mqtt: &Mqtt) -> Vec<Tool> {
             .on_demand()
             .within(Duration::from_secs(time) + EACH * 31),
     ]
+}
+
+/// What came of the messages of one QoS.
+fn of_qos((qos, each): (usize, Loop)) -> Value {
+    let (sent, back) = (each.sent, each.round_trips.len());
+    let mut row = json!({ "qos": qos, "sent": sent, "received": back });
+    if let Some(times) = Times::of(each.round_trips) {
+        row["round_trip"] = json!(times);
+    }
+    if let Some(times) = Times::of(each.acknowledged) {
+        row["acknowledged"] = json!(times);
+    }
+    if let Some(problem) = each.problem {
+        row["problem"] = clean(&problem, 200).into();
+    }
+    row
+}
+
+/// What a mosquitto says of the messages that it did not deliver, to whomever; nothing when it is none.
+fn said_dropped(session: &Session) -> Option<u64> {
+    let payload = {
+        let inbox = session.inbox();
+        inbox.topics().get("$SYS/broker/publish/messages/dropped")?.payload.clone()?
+    };
+    std::str::from_utf8(&payload).ok()?.trim().parse().ok().filter(|dropped| *dropped > 0)
 }
 
 async fn monitor(mqtt: Mqtt, call: Call, args: Args) -> Result<Value, Error> {
@@ -108,23 +134,16 @@ async fn monitor(mqtt: Mqtt, call: Call, args: Args) -> Result<Value, Error> {
     answer["memory_metrics"]["current_memory_mb"] =
         own.resident.map(|bytes| digits(bytes / 1_048_576.0, 2)).into();
     answer["memory_metrics"]["processor_seconds"] = own.processor.into();
+    if let Some(dropped) = said_dropped(&session) {
+        answer["session_metrics"]["broker_dropped"] = dropped.into();
+        answer["hint"] =
+            "broker_dropped is what the broker says it threw away for clients that read \
+                          too slowly, since it started; raise max_queued_messages in mosquitto.conf"
+                .into();
+    }
     if args.latency {
         let (_, all) = loops(&mqtt, &session, MANY, EACH).await?;
-        let rows = all.into_iter().enumerate().map(|(qos, each)| {
-            let (sent, back) = (each.sent, each.round_trips.len());
-            let mut row = json!({ "qos": qos, "sent": sent, "received": back });
-            if let Some(times) = Times::of(each.round_trips) {
-                row["round_trip"] = json!(times);
-            }
-            if let Some(times) = Times::of(each.acknowledged) {
-                row["acknowledged"] = json!(times);
-            }
-            if let Some(problem) = each.problem {
-                row["problem"] = clean(&problem, 200).into();
-            }
-            row
-        });
-        answer["latency_metrics"] = rows.collect();
+        answer["latency_metrics"] = all.into_iter().enumerate().map(of_qos).collect();
     }
     standing(&mut answer, &session);
     Ok(answer)

@@ -96,20 +96,33 @@ async fn list(mqtt: Mqtt, call: Call, args: ListArgs) -> Result<Value, Error> {
     let most = if args.details { DETAILS } else { ROWS };
     let (now, mut total, mut found, mut rows) = (now(), 0_usize, Vec::new(), Vec::new());
     let after = args.cursor.strip_prefix("after:").unwrap_or_default();
-    scan(&session, &filter, &call.cancelled, |name, topic| {
-        total += 1;
-        // All are counted; no more than these fit an answer.
-        if found.len() >= most || **name <= *after {
-            return;
+    let mut take = |name: &Arc<str>, topic: &Topic| {
+        let is_shown = found.len() < most && **name > *after;
+        if is_shown {
+            found.push(name.clone());
+            rows.push(match args.details {
+                true => detail(name, topic, now),
+                false => clean(name, TOPIC).into(),
+            });
         }
-        found.push(name.clone());
-        if args.details {
-            rows.push(detail(name, topic, now));
-        } else {
-            rows.push(clean(name, TOPIC).into());
-        }
-    })
-    .await?;
+        found.len() < most
+    };
+    if let Some(prefix) = filter.below() {
+        // All are counted, and no more are looked at than fit an answer.
+        let inbox = session.inbox();
+        total = inbox.topics().count_below(prefix);
+        let begin = if *after > *prefix { after } else { prefix };
+        let topics = inbox.topics().from(begin, true);
+        let topics = topics.take_while(|(name, _)| name.starts_with(prefix));
+        let mut ours = topics.filter(|(name, _)| filter.matches(name));
+        while ours.next().is_some_and(|(name, topic)| take(name, topic)) {}
+    } else {
+        scan(&session, &filter, &call.cancelled, |name, topic| {
+            total += 1;
+            take(name, topic);
+        })
+        .await?;
+    }
     let rows = found.iter().zip(rows).map(|(name, row)| Keyed { key: name.to_string(), row });
     let page = page(rows, |row| row.key.clone(), set(&args.cursor), BUDGET)?;
     let shown: Vec<Value> = page.items.into_iter().map(|keyed| keyed.row).collect();

@@ -120,6 +120,10 @@ pub struct Heard {
 }
 
 impl Heard {
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Returns the lines up to the one that `is_last`, which is left out.
     pub fn until(&self, is_last: impl Fn(&[u8]) -> bool) -> Vec<Vec<u8>> {
         let mut all = Vec::new();

@@ -1,5 +1,6 @@
 //! Silence, oddities and single devices.
 
+use super::flood;
 use super::mosquitto::Mosquitto;
 use super::rig::Rig;
 use crate::harness::wait_for;
@@ -140,4 +141,24 @@ fn rates_and_latency_are_true_and_our_own_messages_are_not_among_them() {
     assert_eq!(after["latency_metrics"], Value::Null, "nothing is sent unasked");
     assert_eq!(after["throughput_metrics"]["messages"], 120, "probes are no traffic");
     assert_eq!(after["session_metrics"]["own_probes_left_out"], 30);
+}
+
+#[test]
+fn what_the_broker_threw_away_is_told() {
+    let broker = Mosquitto::with("allow_anonymous true\nsys_interval 1\n");
+    let mut rig = Rig::at(&broker.address(), "listen = [\"home/#\", \"$SYS/#\"]\n");
+    rig.connected();
+    let dropped = |rig: &mut Rig| {
+        let told = rig.tool("mqtt_monitor_performance", json!({}));
+        told["session_metrics"]["broker_dropped"].as_u64()
+    };
+    assert_eq!(dropped(&mut rig), None);
+    // A client that does not read: the broker fills what lies between, and then its queue.
+    let sleeper = broker.listen(&["flood/#"], "%t");
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(sleeper.pid()).unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP).unwrap();
+    let flood: Vec<_> = (0..40_000).map(|n| (format!("flood/{n}"), vec![b'x'; 1000])).collect();
+    flood::publish(&broker, &flood, false);
+    let told = wait_for("the broker's word", || dropped(&mut rig));
+    assert!(told > 1000 && told < 40_000, "{told}");
 }
