@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 /// How surely a message is delivered (MQTT 5, section 4.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(clippy::enum_variant_names, reason = "the words of the standard")]
 pub(crate) enum Qos {
     /// At most once.
     #[default]
