@@ -67,8 +67,7 @@ async fn run_until_signal(
     let ground =
         Ground { events, tasks, store: &store, policy: &policy, mdns: &mdns, brokers: &brokers };
     let parts = parts(&config, demo, shown, &ground)?;
-    let bound = listen(&config, parts, &policy, tasks, &mdns).await?;
-    brokers.listens_on(&bound.iter().map(SocketAddr::port).collect::<Vec<_>>());
+    let bound = listen(&config, parts, &ground).await?;
     let url = url_of(&bound);
     say(&format!("listening on {url}"));
     if demo {
@@ -196,23 +195,26 @@ pub(super) fn start_home(
 async fn listen(
     config: &Config,
     parts: Parts,
-    policy: &Policy,
-    tasks: &Tasks,
-    mdns: &Mdns,
+    ground: &Ground<'_>,
 ) -> Result<Vec<SocketAddr>, Error> {
+    let Ground { tasks, policy, mdns, brokers, .. } = *ground;
     let (http, counters) = (&config.http, &parts.counters);
     let limits = serve::Limits::new(http).body_for("/mcp", config.mcp.message_bytes);
     let server = serve::Server::new(http, limits, policy.has_tokens(), tasks, counters)?;
     let guarded = parts.guard.protect(parts.router.clone());
     let bound = server.listen("http", &http.host, http.port, guarded).await?;
+    let mut ports: Vec<u16> = bound.iter().map(SocketAddr::port).collect();
     if let Some(port) = config.mqtt.web_port.filter(|_| config.runs("mqtt")) {
         let own = &config.mqtt.web_host;
         let host = if own.is_empty() { &http.host } else { own };
         let front = parts.guard.protect(web::front(parts.router.clone(), "mqtt", tasks));
         for address in server.listen("mqtt page", host, port, front).await? {
             log::info!("the page of MQTT is at http://{address}");
+            ports.push(address.port());
         }
     }
+    // Who writes an address for a broker must not reach Hearth itself.
+    brokers.listens_on(&ports);
     let place = Place::new(&bound);
     let commands = parts.router.merge(place.routes());
     control::start(&config.data_dir, commands, policy, tasks, counters)?;

@@ -1,6 +1,6 @@
 //! What the page and scripts read: routes, stream, export, metrics.
 
-use crate::harness::{Hearth, wait_for};
+use crate::harness::{Hearth, Mcp, TOKEN, wait_for};
 use crate::mqtt::mosquitto::Mosquitto;
 use crate::mqtt::reader::{Events, text};
 use serde_json::{Value, json};
@@ -198,8 +198,14 @@ fn the_earlier_port_opens_the_page_and_answers_its_monitors() {
     command.env("WEB_API_URL", "http://localhost:8090");
     let mut hearth = Hearth::start(command, folder);
     hearth.until_ready();
+    let second = second_port(&hearth);
+    // Who writes an address for a broker reaches Hearth by none of its ports.
+    let mut mcp = Mcp::open(&format!("{}/mcp/mqtt", hearth.url), TOKEN);
+    let address = second.trim_start_matches("http://");
+    let told = mcp.call("mqtt_establish_connection", json!({"connection_string": address}));
+    assert!(told.to_string().contains("is Hearth itself"), "{told}");
     // From here on the second port is asked.
-    hearth.url = second_port(&hearth);
+    hearth.url = second;
     let (status, health) = hearth.get("/health");
     assert_eq!((status, &health["status"]), (200, &"healthy".into()), "{health}");
     assert_eq!(health["version"], env!("CARGO_PKG_VERSION"));
