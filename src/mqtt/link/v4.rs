@@ -5,9 +5,9 @@ use crate::mqtt::link::Welcome;
 use crate::mqtt::link::dial::Socket;
 use crate::mqtt::link::sieve::{Mark, Sieve};
 use crate::mqtt::link::wire::{
-    Boxed, Ended, Heard, INFLIGHT, Knock, LARGEST, Once, Pen, Wire, io_words, now,
+    Boxed, Ended, Heard, INFLIGHT, Knock, LARGEST, Once, Pen, Said, Wire, io_words,
 };
-use crate::mqtt::message::{Arrived, Outcome, Payload, Publish, Qos};
+use crate::mqtt::message::{Outcome, Publish, Qos};
 use rumqttc_v4::{
     AsyncClient, ConnectReturnCode, ConnectionError, Error, Event, EventLoop, Incoming,
     MqttOptions, PublishNotice, PublishOptions, QoS, StateError, SubscribeFilter,
@@ -57,7 +57,15 @@ impl Wire for Wire4 {
         F: FnMut(Heard<'_>) + Send,
     {
         match self.events.poll().await {
-            Ok(Event::Incoming(Incoming::Publish(said))) => self.arrived(&said, hear),
+            Ok(Event::Incoming(Incoming::Publish(said))) => Said {
+                topic: &said.topic,
+                payload: &said.payload,
+                qos: said.qos as u8,
+                retained: said.retain,
+                dup: said.dup,
+                properties: None,
+            }
+            .tell(self.mark, hear),
             Ok(Event::Incoming(Incoming::ConnAck(_))) => {
                 self.is_in = true;
                 hear(Heard::Welcome(Welcome { version: Version::V4, ..Welcome::default() }));
@@ -73,26 +81,6 @@ impl Wire for Wire4 {
             Err(e) => return Err(ended(e, self.is_in)),
         }
         Ok(())
-    }
-}
-
-impl Wire4 {
-    fn arrived<F: FnMut(Heard<'_>)>(&self, said: &rumqttc_v4::Publish, hear: &mut F) {
-        let topic = std::str::from_utf8(&said.topic).ok().filter(|topic| !topic.contains('\0'));
-        let Some(topic) = topic else { return hear(Heard::NoText) };
-        let payload = match self.mark.read(&said.payload) {
-            Some(size) => Payload::TooLarge(size),
-            None => Payload::Whole(&said.payload),
-        };
-        hear(Heard::Arrived(Arrived {
-            at: now(),
-            topic,
-            payload,
-            qos: Qos::of(said.qos as u8).unwrap_or_default(),
-            retained: said.retain,
-            dup: said.dup,
-            properties: None,
-        }));
     }
 }
 

@@ -5,10 +5,10 @@ use crate::mqtt::link::dial::Socket;
 use crate::mqtt::link::pace::Ending;
 use crate::mqtt::link::sieve::{Mark, Sieve};
 use crate::mqtt::link::wire::{
-    Boxed, Ended, Heard, INFLIGHT, Knock, Once, Pen, Wire, io_words, now,
+    Boxed, Ended, Heard, INFLIGHT, Knock, Once, Pen, Said, Wire, io_words,
 };
 use crate::mqtt::link::{Limits, Welcome};
-use crate::mqtt::message::{Arrived, Outcome, Payload, Properties, Publish, Qos};
+use crate::mqtt::message::{Outcome, Properties, Publish, Qos};
 use rumqttc_v5::{
     AsyncClient, ConnAck, ConnectReturnCode, ConnectionError, DisconnectReasonCode, Error, Event,
     EventLoop, Incoming, MqttOptions, PublishNotice, PublishNoticeError, PublishOptions,
@@ -65,7 +65,19 @@ impl Wire for Wire5 {
         F: FnMut(Heard<'_>) + Send,
     {
         match self.events.poll().await {
-            Ok(Event::Incoming(Incoming::Publish(said))) => self.arrived(&said, hear),
+            Ok(Event::Incoming(Incoming::Publish(said))) => {
+                let properties = said.properties.as_ref().map(read);
+                let properties = properties.filter(|found| *found != Properties::default());
+                Said {
+                    topic: &said.topic,
+                    payload: &said.payload,
+                    qos: said.qos as u8,
+                    retained: said.retain,
+                    dup: said.dup,
+                    properties: properties.as_ref(),
+                }
+                .tell(self.mark, hear);
+            }
             Ok(Event::Incoming(Incoming::ConnAck(said))) => {
                 self.is_in = true;
                 hear(Heard::Welcome(welcome(said)));
@@ -78,28 +90,6 @@ impl Wire for Wire5 {
             Err(e) => return Err(ended(e, self.is_in)),
         }
         Ok(())
-    }
-}
-
-impl Wire5 {
-    fn arrived<F: FnMut(Heard<'_>)>(&self, said: &rumqttc_v5::Publish, hear: &mut F) {
-        let topic = std::str::from_utf8(&said.topic).ok().filter(|topic| !topic.contains('\0'));
-        let Some(topic) = topic else { return hear(Heard::NoText) };
-        let payload = match self.mark.read(&said.payload) {
-            Some(size) => Payload::TooLarge(size),
-            None => Payload::Whole(&said.payload),
-        };
-        let properties = said.properties.as_ref().map(read);
-        let properties = properties.filter(|found| *found != Properties::default());
-        hear(Heard::Arrived(Arrived {
-            at: now(),
-            topic,
-            payload,
-            qos: Qos::of(said.qos as u8).unwrap_or_default(),
-            retained: said.retain,
-            dup: said.dup,
-            properties: properties.as_ref(),
-        }));
     }
 }
 

@@ -1,15 +1,16 @@
 //! What the link needs of a client library, whichever version of MQTT it speaks.
 
+use crate::mqtt::clock::now;
 use crate::mqtt::config::{Target, Version};
 use crate::mqtt::link::Welcome;
 use crate::mqtt::link::dial::{self, Socket};
 use crate::mqtt::link::pace::Ending;
 use crate::mqtt::link::sieve::{Mark, Sieve};
-use crate::mqtt::message::{Arrived, Outcome, Publish, Qos};
+use crate::mqtt::message::{Arrived, Outcome, Payload, Properties, Publish, Qos};
 use std::io;
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// Messages of ours that may be under way at once; the library's tables are as large.
 pub(super) const INFLIGHT: u16 = 100;
@@ -89,6 +90,37 @@ pub(super) trait Pen: Send + Sync {
     fn leave(&self);
 }
 
+/// A PUBLISH as the library has it, whichever version it speaks.
+pub(super) struct Said<'a> {
+    pub(super) topic: &'a [u8],
+    pub(super) payload: &'a [u8],
+    pub(super) qos: u8,
+    pub(super) retained: bool,
+    pub(super) dup: bool,
+    pub(super) properties: Option<&'a Properties>,
+}
+
+impl Said<'_> {
+    /// Tells of the message, or that its topic is no text.
+    pub(super) fn tell(self, mark: Mark, hear: &mut impl FnMut(Heard<'_>)) {
+        let topic = std::str::from_utf8(self.topic).ok().filter(|topic| !topic.contains('\0'));
+        let Some(topic) = topic else { return hear(Heard::NoText) };
+        let payload = match mark.read(self.payload) {
+            Some(size) => Payload::TooLarge(size),
+            None => Payload::Whole(self.payload),
+        };
+        hear(Heard::Arrived(Arrived {
+            at: now(),
+            topic,
+            payload,
+            qos: Qos::of(self.qos).unwrap_or_default(),
+            retained: self.retained,
+            dup: self.dup,
+            properties: self.properties,
+        }));
+    }
+}
+
 /// A socket that waits to be taken by the library, once.
 pub(super) struct Once(Mutex<Option<Sieve<Socket>>>);
 
@@ -102,12 +134,6 @@ impl Once {
         // A library that wants to connect again must not: the link does.
         socket.ok_or_else(|| io::Error::other("the connection is over"))
     }
-}
-
-/// Microseconds since 1970.
-pub(super) fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// Says why a socket failed.
