@@ -8,7 +8,9 @@ pub mod analyse;
 #[cfg(feature = "alsa")]
 mod cards;
 mod file;
+pub mod light;
 mod lines;
+pub mod moment;
 #[cfg(all(feature = "alsa", target_env = "musl"))]
 mod rules;
 
