@@ -8,6 +8,7 @@ pub mod error;
 pub mod config;
 pub mod events;
 pub mod journal;
+mod text;
 
 pub mod tasks;
 

@@ -105,20 +105,6 @@ async fn put(home: &Home, house: &House, question: Question) -> Result<Answer, E
     home.ask().ask(question.bearer(&house.token).within(house.timeout)).await
 }
 
-/// Writes text as it may stand in a path or a query.
-pub(crate) fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                out.push(char::from(byte));
-            }
-            other => out.push_str(&format!("%{other:02X}")),
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,6 +119,5 @@ mod tests {
         check("https://ha.example.org/house/", "https://ha.example.org:443/house/api/error_log");
         check("[fd00::1]", "http://[fd00::1]:8123/api/error_log");
         check("ws://supervisor/core/websocket", "http://supervisor:80/core/api/error_log");
-        assert_eq!(escaped("2026-11-21T18:00:00+01:00"), "2026-11-21T18%3A00%3A00%2B01%3A00");
     }
 }

@@ -4,6 +4,7 @@
 //! ever printed: an [`Address`] has only what may be shown.
 
 use crate::config::Secret;
+use crate::text::unpercent;
 use std::fmt;
 
 /// How the bytes travel.
@@ -124,24 +125,9 @@ impl fmt::Display for Address {
     }
 }
 
-/// Returns `text` with `%41` and the like as what they stand for (RFC 3986, section 2.1).
+/// Returns `text` with `%41` and the like as what they stand for.
 fn decoded(text: &str) -> Result<String, String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let code = after.get(..2).and_then(|two| std::str::from_utf8(two).ok());
-        match code.and_then(|two| u8::from_str_radix(two, 16).ok()).filter(|_| *first == b'%') {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8(bytes).map_err(|_| "the user or password of a broker is no UTF-8".to_owned())
+    unpercent(text).ok_or_else(|| "the user or password of a broker is no UTF-8".to_owned())
 }
 
 #[cfg(test)]

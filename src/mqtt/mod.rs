@@ -7,6 +7,7 @@ mod address;
 mod aside;
 mod belongs;
 mod broker;
+mod clock;
 mod config;
 mod decode;
 mod discovery;
@@ -39,8 +40,9 @@ mod tools;
 mod watcher;
 
 pub use broker::{Broker, Embedded, Heard, Local, User};
+pub(crate) use clock::now;
 pub use config::{Config, ENV, Profile, RANGES};
-pub(crate) use discovery::{Ability, Device, Message, now, words};
+pub(crate) use discovery::{Ability, Device, Message, words};
 pub use face::{gather, page};
 pub use link::Reach;
 pub use routes::{API, routes};

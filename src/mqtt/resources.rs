@@ -9,6 +9,7 @@ use crate::mcp::{Boxed, Contents, Entry, Page, Resources, Template, page};
 use crate::mqtt::session::Session;
 use crate::mqtt::{Mqtt, show};
 use crate::policy::Caller;
+use crate::text;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -34,12 +35,12 @@ impl Shelf {
     /// Returns session and topic of an address.
     fn find(&self, caller: &Caller, uri: &str) -> Result<(Arc<Session>, String), Error> {
         let missing = || {
-            let uri = show::clean(uri, 200);
+            let uri = text::clean(uri, 200);
             Error::not_found(format!("there is no resource '{uri}'; the list names them"))
         };
         let path = uri.strip_prefix("mqtt://").ok_or_else(missing)?;
         let (session, topic) = path.split_once("/topic/").ok_or_else(missing)?;
-        let topic = show::unpercent(topic).ok_or_else(missing)?;
+        let topic = text::unpercent(topic).ok_or_else(missing)?;
         let session = self.mqtt.session(caller, Some(session))?;
         match session.inbox().topics().get(&topic) {
             Some(_) => {}
@@ -54,7 +55,7 @@ impl Shelf {
         let topic = topic.ok_or_else(|| Error::not_found("the topic is gone from the index"))?;
         Ok(json!({
             "session": *session.id,
-            "topic": show::clean(&name, show::TOPIC),
+            "topic": text::clean(&name, show::TOPIC),
             "payload": show::payload(topic.payload.as_deref(), topic.size, PAYLOAD),
             "size": topic.size,
             "qos": topic.qos.number(),
@@ -68,7 +69,7 @@ impl Shelf {
 }
 
 fn uri(session: &Session, topic: &str) -> String {
-    format!("mqtt://{}/topic/{}", session.id, show::percent(topic))
+    format!("mqtt://{}/topic/{}", session.id, text::percent(topic))
 }
 
 impl Resources for Shelf {
@@ -94,7 +95,7 @@ impl Resources for Shelf {
                 inbox
                     .topics()
                     .iter()
-                    .map(|(name, _)| (uri(&session, name), show::clean(name, 100))),
+                    .map(|(name, _)| (uri(&session, name), text::clean(name, 100))),
             );
         }
         all.sort_unstable();

@@ -4,6 +4,7 @@
 //! to the token that opened them and end when they are not used.
 
 use crate::error::Error;
+use crate::mqtt::clock::now;
 use crate::mqtt::config::{Config, Target};
 use crate::mqtt::filter::{Filter, without_covered};
 use crate::mqtt::inbox::{Bounds, Clock, Inbox};
@@ -14,7 +15,7 @@ use crate::mqtt::probe::own_probes;
 use crate::tasks::Tasks;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// Name of the session with the home's broker.
@@ -282,12 +283,6 @@ impl Listener for Ear {
             }
         }
     }
-}
-
-/// Microseconds since 1970.
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

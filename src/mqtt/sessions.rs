@@ -4,12 +4,13 @@
 //! was not used for `mqtt.session_ttl`, and when its token is revoked.
 
 use crate::error::Error;
+use crate::mqtt::clock::now;
 use crate::mqtt::session::Session;
 use crate::policy::{Caller, Policy};
 use crate::tasks::Tasks;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// A session as its owner sees it.
 #[derive(Clone)]
@@ -89,9 +90,7 @@ impl Sessions {
         }
         let owner = Caller { underway: None, ..owner.clone() };
         let profile = profile.map(str::to_owned);
-        let created = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let created = i64::try_from(created.as_micros()).unwrap_or(i64::MAX);
-        let session = make(&id);
+        let (created, session) = (now(), make(&id));
         let entry = Entry { session, owner, profile, created, used: Instant::now() };
         open.insert(id, entry.clone());
         Ok(entry)

@@ -4,6 +4,7 @@
 
 use crate::mqtt::inbox::Kept;
 use crate::mqtt::message::Properties;
+use crate::text::{clean, is_hidden, percent};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::IgnoredAny;
@@ -15,32 +16,6 @@ pub(crate) const TOPIC: usize = 512;
 const PROPERTY: usize = 200;
 /// So many properties of the sender's own are shown.
 const PROPERTIES: usize = 32;
-
-/// Returns `text` with at most `most` characters; control and direction characters are written as
-/// `\u{…}` so that they are seen and do nothing.
-pub(crate) fn clean(text: &str, most: usize) -> String {
-    let mut out = String::with_capacity(text.len().min(most * 2));
-    for (count, c) in text.chars().enumerate() {
-        if count == most {
-            out.push('…');
-            break;
-        }
-        match c {
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            c if is_hidden(c) => out.extend(c.escape_unicode()),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-/// Whether a character has no shape of its own: it could hide or turn round what a person reads.
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
-        || matches!(c, '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
 
 /// Seconds since 1970 of microseconds since 1970.
 pub(crate) fn seconds(at: i64) -> f64 {
@@ -80,39 +55,6 @@ pub(crate) fn id(topic: &str) -> Option<String> {
     let is_plain = topic.chars().count() <= TOPIC
         && !topic.chars().any(|c| matches!(c, '\n' | '\t') || is_hidden(c));
     (!is_plain).then(|| percent(topic))
-}
-
-/// Writes everything but letters, digits and `-._~` as `%41` (RFC 3986, section 2.3).
-pub(crate) fn percent(text: &str) -> String {
-    use std::fmt::Write as _;
-    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-        out
-    })
-}
-
-/// Reads what [`percent`] wrote; `None` when it is no UTF-8.
-pub(crate) fn unpercent(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let two = after.get(..2).and_then(|two| std::str::from_utf8(two).ok());
-        match two.and_then(|two| u8::from_str_radix(two, 16).ok()).filter(|_| *first == b'%') {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8(bytes).ok()
 }
 
 /// Returns a payload by its `kind`: `json` and `text` with `text`, `binary` with `base64` and, where
@@ -211,6 +153,7 @@ fn properties(of: &Properties) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::unpercent;
 
     #[test]
     fn json_stays_json_when_its_hidden_characters_are_made_visible() {
@@ -246,6 +189,5 @@ mod tests {
         for odd in ["a\u{202e}b/c", "a\tb", &"x".repeat(TOPIC + 1)] {
             assert_eq!(unpercent(&id(odd).unwrap()).unwrap(), odd);
         }
-        assert_eq!(percent("a/b %ä"), "a%2Fb%20%25%C3%A4");
     }
 }

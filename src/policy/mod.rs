@@ -29,6 +29,7 @@ use crate::error::Error;
 use crate::events::{self, Events};
 use crate::store::Store;
 use crate::tasks::Tasks;
+use crate::text::hex;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::Arc;
@@ -344,14 +345,6 @@ fn random_hex(bytes: usize) -> Result<String, Error> {
     getrandom::fill(&mut raw)
         .map_err(|e| Error::broken(format!("the system gives no random numbers: {e}")))?;
     Ok(hex(&raw))
-}
-
-fn hex(raw: &[u8]) -> String {
-    use std::fmt::Write as _;
-    raw.iter().fold(String::with_capacity(raw.len() * 2), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
 }
 
 fn sha256(text: &str) -> [u8; 32] {

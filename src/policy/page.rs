@@ -1,8 +1,9 @@
 //! Page sessions: a random cookie that stands for a token, so that the browser never keeps it.
 
 use crate::error::Error;
-use crate::policy::{hex, now, random_hex, sha256};
+use crate::policy::{now, random_hex, sha256};
 use crate::store::Store;
+use crate::text::hex;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;

@@ -4,8 +4,9 @@
 
 use crate::config::Fault;
 use crate::error::Error;
-use crate::policy::{Config, Grant, hex, now, random_hex, sha256};
+use crate::policy::{Config, Grant, now, random_hex, sha256};
 use crate::store::Store;
+use crate::text::hex;
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, PoisonError, RwLock};
 use subtle::ConstantTimeEq as _;

@@ -7,6 +7,7 @@
 use crate::error::{Error, Kind};
 use crate::home::house::House;
 use crate::home::{Home, rest};
+use crate::text::percent;
 use serde_json::{Map, Value, json};
 
 const FLOW: &str = "/api/config/config_entries/options/flow";
@@ -62,7 +63,7 @@ async fn close(home: &Home, house: &House, form: &Value) {
 }
 
 fn id(form: &Value) -> String {
-    rest::escaped(form["flow_id"].as_str().unwrap_or_default())
+    percent(form["flow_id"].as_str().unwrap_or_default())
 }
 
 /// What stands in a form's fields now.

@@ -7,6 +7,7 @@ use crate::error::{Error, Kind};
 use crate::home::house::House;
 use crate::home::refs::helper;
 use crate::home::{Home, ask, rest};
+use crate::text::percent;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -53,7 +54,7 @@ fn edited(place: &Place) -> Option<String> {
         Place::Scene(id) => ("scene", id),
         _ => return None,
     };
-    Some(format!("/api/config/{kind}/config/{}", rest::escaped(id)))
+    Some(format!("/api/config/{kind}/config/{}", percent(id)))
 }
 
 /// Largest configuration that is read.

@@ -3,10 +3,11 @@
 
 use crate::error::{Error, Kind as Fault};
 use crate::home::house::now;
-use crate::home::rest::{escaped, reach};
+use crate::home::rest::reach;
 use crate::home::settings::access::{Access, Object, nothing_if_missing};
 use crate::home::settings::kinds::Kind;
 use crate::home::text::clean;
+use crate::text::percent;
 use serde_json::{Map, Value, json};
 
 /// Lists them from the entity registry; each knows the id that its file has.
@@ -91,7 +92,7 @@ pub(super) async fn remove(access: &Access<'_>, kind: &Kind, id: &str) -> Result
 
 fn path(kind: &Kind, id: &str) -> String {
     // Dots too: two of them mean the folder above.
-    format!("config/{}/config/{}", kind.name, escaped(id).replace('.', "%2E"))
+    format!("config/{}/config/{}", kind.name, percent(id).replace('.', "%2E"))
 }
 
 /// Asks Home Assistant's REST interface; `path` is below `/api/`.

@@ -8,6 +8,7 @@ use crate::home::tools::pick;
 use crate::home::{Home, rest};
 use crate::mcp::{Answer, Block, Call, Tool};
 use crate::policy::Level;
+use crate::text::percent;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -46,7 +47,7 @@ pub(super) fn tool(home: &Home) -> Tool {
 async fn camera(home: &Home, call: &Call, args: CameraArgs) -> Result<Answer, Error> {
     let house = home.house(Some(&args.house))?;
     let id = pick::one(house, home.sight(&call.caller), "camera", &args.camera)?;
-    let path = format!("/api/camera_proxy/{}?width={WIDTH}&height={HEIGHT}", rest::escaped(&id));
+    let path = format!("/api/camera_proxy/{}?width={WIDTH}&height={HEIGHT}", percent(&id));
     let got = rest::get(home, house, &path, None, MOST).await.map_err(|e| match e.kind() {
         Kind::Limit => Error::limit(format!(
             "the picture of {id} has more than {} KiB even at {WIDTH} points; set a smaller size in \

@@ -75,9 +75,3 @@ impl Mqtt {
         })
     }
 }
-
-/// Microseconds since 1970 (UTC).
-pub(crate) fn now() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    i64::try_from(since.unwrap_or_default().as_micros()).unwrap_or(i64::MAX)
-}

@@ -17,7 +17,7 @@ mod tasmota;
 pub(crate) mod words;
 mod zigbee2mqtt;
 
-pub(crate) use ask::{Message, now};
+pub(crate) use ask::Message;
 pub(crate) use device::{Ability, Device, Source};
 pub(crate) use gather::gather;
 pub(crate) use lint::{RULES, Weight, lint};

@@ -9,6 +9,7 @@
 use crate::error::Error;
 use crate::mqtt::inbox::Kept;
 use crate::mqtt::message::{Properties, Qos};
+use crate::text::hex;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -271,14 +272,6 @@ impl Reader {
         })?;
         Ok(Piece::Message(message))
     }
-}
-
-fn hex(raw: &[u8]) -> String {
-    use std::fmt::Write as _;
-    raw.iter().fold(String::with_capacity(raw.len() * 2), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
 }
 
 #[cfg(test)]

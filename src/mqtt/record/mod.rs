@@ -114,7 +114,7 @@ impl Recorder {
         let known = known.ok_or_else(|| {
             Error::not_found(format!(
                 "no recording '{}' runs; action 'list' names them",
-                crate::mqtt::show::clean(name, 40)
+                crate::text::clean(name, 40)
             ))
         })?;
         known.stop.cancel();

@@ -1,6 +1,7 @@
 //! One recording, from its first message to the end of its file.
 
 use crate::error::Error;
+use crate::mqtt::clock::now;
 use crate::mqtt::inbox::Kept;
 use crate::mqtt::record::format::{End, Head, Writer};
 use crate::mqtt::record::shelf::{Shelf, trouble};
@@ -10,7 +11,6 @@ use crate::tasks::Tasks;
 use std::fs::File;
 use std::io::Write as _;
 use std::sync::{Arc, Mutex};
-use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -203,9 +203,4 @@ impl Job {
         let path = self.shelf.path(&self.wish.name);
         done.map_err(|e| trouble("write", &path, &e))
     }
-}
-
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }

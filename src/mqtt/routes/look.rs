@@ -8,6 +8,7 @@ use crate::mqtt::routes::{Desk, Who, asked, filter, session};
 use crate::mqtt::session::{self, Session};
 use crate::mqtt::{may_see, show};
 use crate::policy;
+use crate::text;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -49,7 +50,7 @@ fn about(desk: &Desk, session: &Session) -> Value {
     let (state, why) = match session.state() {
         session::State::Connecting => ("connecting", None),
         session::State::Connected => ("connected", None),
-        session::State::Away(why) => ("away", Some(show::clean(&why, 300))),
+        session::State::Away(why) => ("away", Some(text::clean(&why, 300))),
     };
     let (rate, bytes_rate) = desk.mqtt.series().rate(&session.id, 10);
     let inbox = session.inbox();
@@ -110,14 +111,14 @@ fn row(level: &Level, below: Option<&str>) -> Value {
     };
     let own = u64::from(level.topic.is_some());
     let mut row = json!({
-        "name": show::clean(&level.name, show::TOPIC),
+        "name": text::clean(&level.name, show::TOPIC),
         "topics": level.topics,
         "messages": level.messages,
         "last": show::seconds(level.last),
         "more": level.topics > own,
     });
     if show::id(&path).is_some() {
-        row["id"] = show::percent(&path).into();
+        row["id"] = text::percent(&path).into();
     }
     if let Some(topic) = &level.topic {
         row["retained"] = topic.is_retained.into();

@@ -12,10 +12,11 @@ mod topic;
 use crate::error::Error;
 use crate::http::{Extension, Query, Router, Uri, get, post};
 use crate::mcp::Toolbox;
+use crate::mqtt::Mqtt;
 use crate::mqtt::filter::Filter;
 use crate::mqtt::session::Session;
-use crate::mqtt::{Mqtt, show};
 use crate::policy::{Caller, Level};
+use crate::text;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
@@ -64,7 +65,7 @@ type Who = Extension<Caller>;
 fn asked<T: DeserializeOwned>(uri: &Uri) -> Result<T, Error> {
     let read = Query::<T>::try_from_uri(uri);
     read.map(|Query(asked)| asked).map_err(|e| {
-        let why = show::clean(&e.body_text(), 300);
+        let why = text::clean(&e.body_text(), 300);
         Error::invalid(format!("{} does not take that: {why}", uri.path()))
     })
 }

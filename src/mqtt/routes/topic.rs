@@ -5,6 +5,7 @@ use crate::http::{Extension, Json, State, Uri};
 use crate::mqtt::inbox::Kept;
 use crate::mqtt::routes::{Desk, Who, asked, session};
 use crate::mqtt::show;
+use crate::text;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -43,7 +44,7 @@ pub(super) async fn topic(
     let (about, past, seen) = {
         let inbox = session.inbox();
         let topic = inbox.topics().get(&asked.topic).cloned().ok_or_else(|| {
-            let name = show::clean(&asked.topic, show::TOPIC);
+            let name = text::clean(&asked.topic, show::TOPIC);
             Error::not_found(format!("nothing was heard on '{name}' since this session began"))
         })?;
         let own = inbox.ring().iter().rev().filter(|kept| *kept.topic == *asked.topic);
@@ -65,7 +66,7 @@ pub(super) async fn topic(
         rows.push(show::message(kept, part));
     }
     let mut answer = json!({
-        "topic": show::clean(&asked.topic, show::TOPIC),
+        "topic": text::clean(&asked.topic, show::TOPIC),
         "count": about.count,
         "retained_count": about.retained_count,
         "bytes": about.bytes,

@@ -4,6 +4,7 @@ use crate::config::JsonSchema;
 use crate::error::Error;
 use crate::mcp::{Call, Reply, Tool};
 use crate::mqtt::Mqtt;
+use crate::mqtt::clock::time;
 use crate::mqtt::decode::decode;
 use crate::mqtt::inbox::{Inbox, Kept};
 use crate::mqtt::session::{Session, State};
@@ -14,7 +15,6 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What the rows of an answer may take, in bytes.
 pub(super) const BUDGET: usize = 6 * 1024;
@@ -76,18 +76,6 @@ impl Serialize for Keyed {
     fn serialize<T: serde::Serializer>(&self, serializer: T) -> Result<T::Ok, T::Error> {
         self.row.serialize(serializer)
     }
-}
-
-/// Returns a time (microseconds since 1970) as RFC 3339, to the millisecond.
-pub(super) fn time(at: i64) -> String {
-    let stamp = jiff::Timestamp::from_microsecond(at).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    format!("{stamp:.3}")
-}
-
-/// Microseconds since 1970.
-pub(super) fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// Seconds of microseconds, with one digit; never negative, as clocks are set back now and then.

@@ -5,13 +5,14 @@ use crate::error::Error;
 use crate::mcp::{Call, Tool};
 use crate::mqtt::Mqtt;
 use crate::mqtt::belongs::{Names, mentioned};
+use crate::mqtt::clock::{now, time};
 use crate::mqtt::filter::Filter;
 use crate::mqtt::inbox::Topic;
 use crate::mqtt::prune::is_fault;
 use crate::mqtt::scan::{Back, breathe, scan};
 use crate::mqtt::silence::{overdue, says_offline};
 use crate::mqtt::tools::answer::{
-    BUDGET, TOPIC, Words, digits, message, now, payload, reading, seconds, standing, time,
+    BUDGET, TOPIC, Words, digits, message, payload, reading, seconds, standing,
 };
 use crate::mqtt::tools::clean;
 use crate::mqtt::tools::silent::away;

@@ -40,12 +40,6 @@ pub(super) fn tools(mqtt: &Mqtt) -> Vec<Tool> {
     tools
 }
 
-/// Returns a time (microseconds since 1970) as RFC 3339, to the second.
-fn stamp(at: i64) -> String {
-    let stamp = jiff::Timestamp::from_microsecond(at).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    stamp.round(jiff::Unit::Second).unwrap_or(stamp).to_string()
-}
-
 /// Returns a text of others for one line: at most 300 characters, nothing hidden in it.
 fn short(text: &str) -> String {
     clean(text, 300)

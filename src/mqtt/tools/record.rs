@@ -3,10 +3,11 @@
 use crate::config::JsonSchema;
 use crate::error::Error;
 use crate::mcp::{Call, Reply, Tool};
+use crate::mqtt::Mqtt;
 use crate::mqtt::filter::Filter;
 use crate::mqtt::record::{Found, Progress, Wish};
-use crate::mqtt::{Mqtt, show};
 use crate::policy::Level;
+use crate::text;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::time::Duration;
@@ -196,7 +197,7 @@ fn row(known: Option<&Progress>, file: Found) -> Row {
     };
     let failed = known.and_then(|known| known.failed.clone());
     let why = failed.or_else(|| known.and_then(|known| known.ended.map(str::to_owned)));
-    let filters = known.map(|known| known.filters.iter().map(|f| show::clean(f, 200)).collect());
+    let filters = known.map(|known| known.filters.iter().map(|f| text::clean(f, 200)).collect());
     let end = file.end.as_ref();
     Row {
         name: file.name,
@@ -204,7 +205,7 @@ fn row(known: Option<&Progress>, file: Found) -> Row {
         bytes: file.bytes,
         messages: end.map(|end| end.messages).or(known.map(|known| known.messages)),
         lost: end.map(|end| end.lost).or(known.map(|known| known.lost)),
-        why: why.map(|why| show::clean(&why, 300)),
+        why: why.map(|why| text::clean(&why, 300)),
         filters,
         session_id: known.map(|known| known.session.to_string()),
         sha256: end.map(|end| end.sha256.clone()),

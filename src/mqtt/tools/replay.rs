@@ -3,10 +3,11 @@
 use crate::config::JsonSchema;
 use crate::error::Error;
 use crate::mcp::{Call, Reply, Tool};
+use crate::mqtt::Mqtt;
 use crate::mqtt::filter::Filter;
 use crate::mqtt::record::{Report, Score};
-use crate::mqtt::{Mqtt, show};
 use crate::policy::Level;
+use crate::text;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::time::Duration;
@@ -129,10 +130,10 @@ fn answer(score: &Score, report: Report, dry_run: bool) -> Answer {
         without_payload: report.without_payload,
         bytes: report.bytes,
         seconds: if score.speed > 0.0 { seconds / score.speed } else { 0.0 },
-        topics: topics.map(|(name, count)| (show::clean(name, 120), *count)).collect(),
+        topics: topics.map(|(name, count)| (text::clean(name, 120), *count)).collect(),
         more_topics: report.topics.len().saturating_sub(TOPICS),
         refused: report.refused,
-        why: report.why.map(|why| show::clean(&why, 300)),
+        why: report.why.map(|why| text::clean(&why, 300)),
         written: report.written,
         not_sent: report.not_sent,
         unknown: report.unknown,

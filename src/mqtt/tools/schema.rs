@@ -4,14 +4,13 @@ use crate::config::JsonSchema;
 use crate::error::Error;
 use crate::mcp::{Call, Tool};
 use crate::mqtt::Mqtt;
+use crate::mqtt::clock::{now, time};
 use crate::mqtt::decode::decode;
 use crate::mqtt::filter::Filter;
 use crate::mqtt::inbox::{Kept, Lesson, Shape, confidence, faults, schema};
 use crate::mqtt::scan::{Back, breathe, scan};
 use crate::mqtt::session::Session;
-use crate::mqtt::tools::answer::{
-    BUDGET, TOPIC, Words, fit, horizon, now, reading, standing, time,
-};
+use crate::mqtt::tools::answer::{BUDGET, TOPIC, Words, fit, horizon, reading, standing};
 use crate::mqtt::tools::clean;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};

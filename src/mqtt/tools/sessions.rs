@@ -4,12 +4,13 @@ use crate::config::JsonSchema;
 use crate::error::Error;
 use crate::mcp::{Call, Reply, Tool, page};
 use crate::mqtt::Mqtt;
+use crate::mqtt::clock::time_of_second;
 use crate::mqtt::config::Version;
 use crate::mqtt::establish::Which;
 use crate::mqtt::may_see;
 use crate::mqtt::session::{HOME, Session, State};
 use crate::mqtt::sessions::Entry;
-use crate::mqtt::tools::{short, stamp};
+use crate::mqtt::tools::short;
 use crate::policy::Level;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -179,7 +180,7 @@ async fn establish(
         broker: session.target.address.host.clone(),
         port: session.target.address.port,
         status: "connected",
-        created_at: stamp(*created),
+        created_at: time_of_second(*created),
         version: welcome.version.word(),
         expires_in_seconds: mqtt.shared.sessions.bounds().1.as_secs(),
         note: welcome.note.map(|note| short(&note)),
@@ -229,7 +230,7 @@ fn described(session: &Session, entry: Option<&Entry>, ttl: Duration) -> Connect
         url: address.to_string(),
         client_id: welcome.as_ref().and_then(|welcome| welcome.client_id.as_deref()).map(short),
         profile: entry.and_then(|entry| entry.profile.clone()),
-        created_at: entry.map(|entry| stamp(entry.created)),
+        created_at: entry.map(|entry| time_of_second(entry.created)),
         expires_in_seconds: entry.map(|entry| ttl.saturating_sub(entry.idle()).as_secs()),
         is_connected,
         error,

@@ -4,12 +4,13 @@ use crate::config::JsonSchema;
 use crate::error::Error;
 use crate::mcp::{Call, Tool, page};
 use crate::mqtt::Mqtt;
+use crate::mqtt::clock::{now, time};
 use crate::mqtt::filter::Filter;
 use crate::mqtt::scan::scan;
 use crate::mqtt::session::Session;
 use crate::mqtt::silence::{overdue, says_offline};
 use crate::mqtt::tools::answer::{
-    BUDGET, Keyed, TOPIC, Words, digits, now, reading, seconds, set, standing, time,
+    BUDGET, Keyed, TOPIC, Words, digits, reading, seconds, set, standing,
 };
 use crate::mqtt::tools::clean;
 use crate::mqtt::tools::topics::trimmed;

@@ -4,13 +4,13 @@ use crate::config::JsonSchema;
 use crate::error::Error;
 use crate::mcp::{Call, Tool, page};
 use crate::mqtt::Mqtt;
+use crate::mqtt::clock::{now, time};
 use crate::mqtt::decode::decode;
 use crate::mqtt::filter::Filter;
 use crate::mqtt::inbox::Topic;
 use crate::mqtt::scan::scan;
 use crate::mqtt::tools::answer::{
-    BUDGET, Keyed, PAYLOAD, TOPIC, Words, digits, fit, now, payload, reading, seconds, set,
-    standing, time,
+    BUDGET, Keyed, PAYLOAD, TOPIC, Words, digits, fit, payload, reading, seconds, set, standing,
 };
 use crate::mqtt::tools::{clean, tree};
 use serde::Deserialize;

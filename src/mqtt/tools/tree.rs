@@ -4,10 +4,11 @@ use crate::config::JsonSchema;
 use crate::error::Error;
 use crate::mcp::{Call, Tool, page};
 use crate::mqtt::Mqtt;
+use crate::mqtt::clock::now;
 use crate::mqtt::filter::Filter;
 use crate::mqtt::scan::scan;
 use crate::mqtt::tools::answer::{
-    BUDGET, Keyed, Words, digits, now, payload, reading, seconds, set, standing,
+    BUDGET, Keyed, Words, digits, payload, reading, seconds, set, standing,
 };
 use crate::mqtt::tools::{clean, topics};
 use serde::Deserialize;

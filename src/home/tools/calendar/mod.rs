@@ -13,6 +13,7 @@ use crate::home::text::clean;
 use crate::home::tools::{BUDGET, pick, set, stamped};
 use crate::home::view::Row;
 use crate::mcp::{Call, page};
+use crate::text::percent;
 use event::Event;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -137,7 +138,7 @@ async fn between(
     from: f64,
     to: f64,
 ) -> Result<Vec<Event>, Error> {
-    let [own, from, to] = [id, &utc(from), &utc(to)].map(rest::escaped);
+    let [own, from, to] = [id, &utc(from), &utc(to)].map(percent);
     let path = format!("/api/calendars/{own}?start={from}&end={to}");
     let mut events: Vec<Event> = rest::get(home, house, &path, None, MOST_BYTES).await?.json()?;
     for event in &mut events {
