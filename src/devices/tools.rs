@@ -6,7 +6,7 @@ use crate::devices::join::{Pair, join, left};
 use crate::devices::trace::{Facts, Step, Verdict, What, judge};
 use crate::error::Error;
 use crate::home::things::{Member, Standing, Things};
-use crate::mcp::{Call, Reply, Tool, page};
+use crate::mcp::{self, Call, Reply, Tool};
 use crate::mqtt::words::{NAME, clean};
 use crate::mqtt::{Ability, Device, Message, now};
 use crate::policy::Level;
@@ -117,22 +117,8 @@ async fn listed(devices: &Devices, call: &Call, args: &ListArgs) -> Result<Liste
     };
     let rows: Vec<Map<String, Value>> = own.chain(others).filter(fits).collect();
     let total = rows.len();
-    let numbered = rows.into_iter().enumerate().map(|(n, row)| Numbered { n, row });
-    let cursor = (!args.cursor.is_empty()).then_some(args.cursor.as_str());
-    let page = page(numbered, |row| format!("{:06}", row.n), cursor, BUDGET)?;
-    let devices = page.items.into_iter().map(|numbered| numbered.row).collect();
-    Ok(Listed { devices, total, next: page.next, note: NOTE })
-}
-
-struct Numbered {
-    n: usize,
-    row: Map<String, Value>,
-}
-
-impl Serialize for Numbered {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.row.serialize(serializer)
-    }
+    let page = mcp::rows(mcp::numbered(rows), &args.cursor, BUDGET)?;
+    Ok(Listed { devices: page.items, total, next: page.next, note: NOTE })
 }
 
 fn ids<'a>(members: impl Iterator<Item = &'a Member>) -> Vec<String> {

@@ -12,6 +12,45 @@ pub struct Page<T> {
     pub next: Option<String>,
 }
 
+/// Cuts rows that come with their keys, as [`page`] does; the keys are not shown. An empty cursor
+/// stands for the begin.
+///
+/// # Errors
+/// As [`page`].
+pub fn rows<R: Serialize>(
+    rows: impl IntoIterator<Item = (String, R)>,
+    cursor: &str,
+    budget: usize,
+) -> Result<Page<R>, Error> {
+    let after = match cursor.trim() {
+        "" => None,
+        cursor => Some(cursor.strip_prefix("after:").ok_or_else(|| {
+            Error::invalid(format!("'{cursor}' is not a cursor of this list; take it from 'next'"))
+        })?),
+    };
+    let mut out = Page { items: Vec::new(), next: None };
+    let (mut used, mut last) = (0, String::new());
+    for (key, row) in rows {
+        if after.is_some_and(|after| key.as_str() <= after) {
+            continue;
+        }
+        let size = serde_json::to_vec(&row).map_or(0, |json| json.len() + 1);
+        if used + size > budget && !out.items.is_empty() {
+            out.next = Some(format!("after:{last}"));
+            return Ok(out);
+        }
+        used += size;
+        last = key;
+        out.items.push(row);
+    }
+    Ok(out)
+}
+
+/// Gives rows their numbers as keys, for a list that keeps its order.
+pub fn numbered<R>(rows: impl IntoIterator<Item = R>) -> impl Iterator<Item = (String, R)> {
+    rows.into_iter().enumerate().map(|(n, row)| (format!("{n:06}"), row))
+}
+
 /// Cuts `items` so that their JSON fits `budget` bytes, after the place that `cursor` names.
 ///
 /// Items must come in a stable order with a unique `key`; the cursor is the last key shown, so that
@@ -25,27 +64,7 @@ pub fn page<T: Serialize>(
     cursor: Option<&str>,
     budget: usize,
 ) -> Result<Page<T>, Error> {
-    let after = match cursor {
-        None => None,
-        Some(cursor) => Some(cursor.strip_prefix("after:").ok_or_else(|| {
-            Error::invalid(format!("'{cursor}' is not a cursor of this list; take it from 'next'"))
-        })?),
-    };
-    let mut out = Page { items: Vec::new(), next: None };
-    let mut used = 0;
-    for item in items {
-        if after.is_some_and(|after| key(&item).as_str() <= after) {
-            continue;
-        }
-        let size = serde_json::to_vec(&item).map_or(0, |json| json.len() + 1);
-        if used + size > budget && !out.items.is_empty() {
-            out.next = out.items.last().map(|last| format!("after:{}", key(last)));
-            return Ok(out);
-        }
-        used += size;
-        out.items.push(item);
-    }
-    Ok(out)
+    rows(items.into_iter().map(|item| (key(&item), item)), cursor.unwrap_or_default(), budget)
 }
 
 #[cfg(test)]

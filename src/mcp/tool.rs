@@ -185,7 +185,7 @@ impl Tool {
         Tool::bare(name, title, about, level, Arc::new(input), None, run)
     }
 
-    fn bare(
+    pub(super) fn bare(
         name: &'static str,
         title: &'static str,
         about: &'static str,

@@ -6,8 +6,8 @@ use crate::home::Home;
 use crate::home::backup::{self, Backup, Made};
 use crate::home::house::House;
 use crate::home::text::clean;
-use crate::home::tools::{BUDGET, Keyed, Words, ids, set, stamped, tool};
-use crate::mcp::{Call, Tool, page};
+use crate::home::tools::{BUDGET, ids, stamped, tool};
+use crate::mcp::{self, Call, Tool, Words};
 use crate::policy::{Caller, Level, Outcome};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -121,13 +121,10 @@ async fn list(house: &House, args: &BackupArgs) -> Result<Value, Error> {
     // The newest first; the number keeps that order for the cursor.
     all.sort_by(|a, b| b.date.cmp(&a.date));
     let total = all.len();
-    let rows = all
-        .iter()
-        .enumerate()
-        .map(|(n, backup)| Keyed { key: format!("{n:06}"), row: row(backup) });
-    let page = page(rows, |row| row.key.clone(), set(&args.cursor).as_deref(), BUDGET - 512)?;
-    let rows: Vec<Value> = page.items.into_iter().map(|row| row.row).collect();
-    let mut answer = json!({ "backups": rows, "total": total, "state": clean(&info.state, 40) });
+    let rows = mcp::numbered(all.iter().map(row));
+    let page = mcp::rows(rows, &args.cursor, BUDGET - 512)?;
+    let mut answer =
+        json!({ "backups": page.items, "total": total, "state": clean(&info.state, 40) });
     if let Some(next) = page.next {
         answer["next"] = next.into();
     }

@@ -8,9 +8,9 @@ use crate::home::house::{House, now};
 use crate::home::moment::{Toward, moment};
 use crate::home::select::{Filter, Sight, Wanted, missing};
 use crate::home::text::clean;
-use crate::home::tools::{BUDGET, Keyed, ids, set, stamped};
+use crate::home::tools::{BUDGET, ids, set, stamped};
 use crate::home::view::Row;
-use crate::mcp::{Call, page};
+use crate::mcp::{self, Call};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -164,8 +164,7 @@ async fn statistics(
     let Some(all) = chosen else {
         let known = history::known(house, None).await?;
         let shown = known.iter().filter(|about| may_see(house, sight, &about.id));
-        let rows: Vec<Keyed> =
-            shown.map(|about| Keyed { key: about.id.clone(), row: about.row() }).collect();
+        let rows: Vec<(String, Row)> = shown.map(|about| (about.id.clone(), about.row())).collect();
         let total = rows.len();
         let mut answer = paged("entities", rows, &args.cursor)?;
         answer["total"] = total.into();
@@ -242,7 +241,6 @@ async fn logbook(
     };
     let rows = history::logbook(house, sight, ids.as_deref(), when).await?;
     let total = rows.len();
-    let rows = rows.into_iter().map(|(key, row)| Keyed { key, row }).collect();
     let mut answer = paged("events", rows, &args.cursor)?;
     answer["total"] = total.into();
     answer["from"] = house.time(when.from).into();
@@ -263,7 +261,7 @@ fn whole_answer(
     }
     let id = |row: &Row| row.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
     let last_read = part(all, &args.cursor).last().cloned();
-    let keyed = rows.into_iter().map(|row| Keyed { key: id(&row), row }).collect();
+    let keyed = rows.into_iter().map(|row| (id(&row), row)).collect();
     let mut answer = paged("entities", keyed, &args.cursor)?;
     let is_more = last_read.as_ref().is_some_and(|last| all.last() != Some(last));
     if let (None, true, Some(last)) = (answer.get("next"), is_more, last_read) {
@@ -292,11 +290,9 @@ fn thin(row: &mut Row) -> bool {
     thinned
 }
 
-fn paged(name: &str, rows: Vec<Keyed>, cursor: &str) -> Result<Value, Error> {
-    let cursor = set(cursor);
-    let page = page(rows, |row| row.key.clone(), cursor.as_deref(), BUDGET)?;
-    let rows: Vec<Row> = page.items.into_iter().map(|keyed| keyed.row).collect();
-    let mut answer = json!({ name: rows });
+fn paged(name: &str, rows: Vec<(String, Row)>, cursor: &str) -> Result<Value, Error> {
+    let page = mcp::rows(rows, cursor, BUDGET)?;
+    let mut answer = json!({ name: page.items });
     if let Some(next) = page.next {
         answer["next"] = next.into();
     }

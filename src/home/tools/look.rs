@@ -8,10 +8,10 @@ use crate::home::house::now;
 use crate::home::near::question;
 use crate::home::select::{Filter, Wanted, missing as not_there};
 use crate::home::text::{self, clean};
-use crate::home::tools::{BUDGET, Keyed, ids, set, stamped};
+use crate::home::tools::{BUDGET, ids, set, stamped};
 use crate::home::view::{self, Row};
 use crate::home::{Home, overview as whole};
-use crate::mcp::{Call, page};
+use crate::mcp::{self, Call};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -100,13 +100,11 @@ pub(super) async fn find(home: Home, call: Call, args: FindArgs) -> Result<Value
     let rows = hits.into_iter().filter_map(|(key, id)| {
         let mut row = view::row(house, &cache, id, cache.get(id)?, fields);
         view::hide_members(&mut row, &cache, sight);
-        Some(Keyed { key, row })
+        Some((key, row))
     });
-    let cursor = set(&args.cursor);
-    let page = page(rows, |hit| hit.key.clone(), cursor.as_deref(), BUDGET)?;
-    let items: Vec<Row> = page.items.into_iter().map(|hit| hit.row).collect();
+    let page = mcp::rows(rows, &args.cursor, BUDGET)?;
     drop(cache);
-    let mut answer = json!({ "entities": items, "total": total });
+    let mut answer = json!({ "entities": page.items, "total": total });
     if !hints.is_empty() {
         answer["hints"] = hints.into();
     }
@@ -194,13 +192,11 @@ pub(super) async fn get(home: Home, call: Call, args: GetArgs) -> Result<Value, 
         if let Some(attributes) = row.get_mut("attributes") {
             text::shrink(attributes, BUDGET - 1024);
         }
-        Some(Keyed { key: id.clone(), row })
+        Some((id.clone(), row))
     });
-    let cursor = (!args.cursor.is_empty()).then_some(args.cursor.as_str());
-    let page = page(rows, |hit| hit.key.clone(), cursor, BUDGET)?;
-    let items: Vec<Row> = page.items.into_iter().map(|hit| hit.row).collect();
+    let page = mcp::rows(rows, &args.cursor, BUDGET)?;
     drop(cache);
-    let mut answer = json!({ "entities": items });
+    let mut answer = json!({ "entities": page.items });
     if !missing.is_empty() {
         answer["missing"] = missing.iter().take(50).map(|id| clean(id, 80)).collect();
     }

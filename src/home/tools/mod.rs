@@ -30,12 +30,10 @@ use crate::error::Error;
 use crate::home::Home;
 use crate::home::house::House;
 use crate::home::text::NOTE;
-use crate::home::view::Row;
-use crate::mcp::{Call, Reply, Tool};
+use crate::mcp::{Call, Tool, Words};
 use crate::policy::Level;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
-use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -142,56 +140,22 @@ fn read<A: serde::de::DeserializeOwned>(args: Value) -> Result<A, Error> {
     serde_json::from_value(args).map_err(|e| Error::invalid(format!("bad arguments: {e}")))
 }
 
-/// What a client is told of a tool.
-struct Words {
-    name: &'static str,
-    title: &'static str,
-    about: &'static str,
-}
-
 /// Makes a tool that takes `A` and answers an object of the shape `S`.
 fn tool<A, S, F, Fut>(home: &Home, words: Words, level: Level, run: F) -> Tool
 where
     A: serde::de::DeserializeOwned + JsonSchema + Send + 'static,
-    S: JsonSchema + Send + 'static,
+    S: JsonSchema,
     F: Fn(Home, Call, A) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<Value, Error>> + Send + 'static,
 {
     let (home, run) = (home.clone(), Arc::new(run));
-    let Words { name, title, about } = words;
-    Tool::new::<A, Answered<S>, _, _>(name, title, about, level, move |call, args| {
+    Tool::of_fields::<A, S, _, _>(words, NOTE, level, move |call, args| {
         let (home, run) = (home.clone(), run.clone());
         async move {
             home.met().await;
-            let Value::Object(mut fields) = run(home, call, args).await? else {
-                return Err(Error::broken("an answer that is no object"));
-            };
-            fields.insert("note".into(), NOTE.into());
-            Ok(Reply::from(Answered { fields, shape: PhantomData }))
+            run(home, call, args).await
         }
     })
-}
-
-/// An answer, put together field by field, and the shape that clients are told of.
-#[derive(Serialize, JsonSchema)]
-#[serde(transparent)]
-struct Answered<S> {
-    #[schemars(with = "S")]
-    fields: Row,
-    #[serde(skip)]
-    shape: PhantomData<fn() -> S>,
-}
-
-/// A row of an answer and what it is sorted and continued by, which is not shown.
-struct Keyed<R = Row> {
-    key: String,
-    row: R,
-}
-
-impl<R: Serialize> Serialize for Keyed<R> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.row.serialize(serializer)
-    }
 }
 
 /// Takes one text, texts separated by commas, or a list of them: assistants write all three.

@@ -1,8 +1,8 @@
 //! What the tools that read more than states are called, and what each call of them needs.
 
 use crate::home::Home;
-use crate::home::tools::{Words, calendar, camera, history, logs, system, todo, tool, trace};
-use crate::mcp::Tool;
+use crate::home::tools::{calendar, camera, history, logs, system, todo, tool, trace};
+use crate::mcp::{Tool, Words};
 use crate::policy::Level;
 use serde_json::{Map, Value};
 use std::time::Duration;

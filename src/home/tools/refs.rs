@@ -5,8 +5,8 @@ use crate::error::Error;
 use crate::home::Home;
 use crate::home::refs::{self, Use};
 use crate::home::text::clean;
-use crate::home::tools::{BUDGET, Keyed, Words, set, stamped, tool, wait};
-use crate::mcp::{Call, Tool, page};
+use crate::home::tools::{BUDGET, stamped, tool, wait};
+use crate::mcp::{self, Call, Tool, Words};
 use crate::policy::Level;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -63,17 +63,15 @@ async fn run(home: Home, call: Call, args: RefsArgs) -> Result<Value, Error> {
         () = call.cancelled.cancelled() => return Err(Error::timeout("given up by the client")),
     };
     let total = found.uses.len();
-    let rows = found.uses.iter().enumerate().map(|(n, used)| Keyed {
+    let rows = found.uses.iter().enumerate().map(|(n, used)| {
         // Two helpers may have one name; the number keeps their keys apart.
-        key: format!("{} {} {n:04}", used.object.kind, used.object.id),
-        row: row(used),
+        (format!("{} {} {n:04}", used.object.kind, used.object.id), row(used))
     });
-    let mut rows: Vec<Keyed<Value>> = rows.collect();
-    rows.sort_by(|a, b| a.key.cmp(&b.key));
-    let page = page(rows, |row| row.key.clone(), set(&args.cursor).as_deref(), BUDGET - 2048)?;
-    let used_in: Vec<Value> = page.items.into_iter().map(|row| row.row).collect();
+    let mut rows: Vec<(String, Value)> = rows.collect();
+    rows.sort_by(|a, b| a.0.cmp(&b.0));
+    let page = mcp::rows(rows, &args.cursor, BUDGET - 2048)?;
     let mut answer =
-        json!({ "id": thing.id, "kind": thing.kind.word(), "used_in": used_in, "total": total });
+        json!({ "id": thing.id, "kind": thing.kind.word(), "used_in": page.items, "total": total });
     let mut add = |key: &str, list: Vec<String>| {
         if !list.is_empty() {
             let more = list.len().saturating_sub(MOST_LISTED);

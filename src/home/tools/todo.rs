@@ -10,7 +10,7 @@ use crate::home::text::clean;
 use crate::home::tools::{BUDGET, pick, set, stamped};
 use crate::home::view::{self, Row};
 use crate::home::{Home, ask};
-use crate::mcp::{Call, page};
+use crate::mcp::{self, Call};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -111,11 +111,8 @@ fn shown(items: Vec<Item>, args: &TodoArgs) -> Result<Value, Error> {
     let items: Vec<Item> = items.into_iter().filter(fits).collect();
     let total = items.len();
     // Their order is the owner's: a cursor names a place in it.
-    let rows = items.iter().enumerate().map(|(n, item)| (format!("{n:06}"), row(item)));
-    let cursor = set(&args.cursor);
-    let page = page(rows, |row| row.0.clone(), cursor.as_deref(), BUDGET)?;
-    let rows: Vec<Row> = page.items.into_iter().map(|(_, row)| row).collect();
-    let mut answer = json!({ "items": rows, "total": total });
+    let page = mcp::rows(mcp::numbered(items.iter().map(row)), &args.cursor, BUDGET)?;
+    let mut answer = json!({ "items": page.items, "total": total });
     if let Some(next) = page.next {
         answer["next"] = next.into();
     }

@@ -9,7 +9,7 @@ use crate::home::tools::wait::needs_open_scope;
 use crate::home::tools::{BUDGET, set, stamped};
 use crate::home::view::Row;
 use crate::home::{Home, ask};
-use crate::mcp::{Call, page};
+use crate::mcp::{self, Call};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -153,10 +153,8 @@ fn listed(house: &House, mut runs: Vec<Run>, args: &TraceArgs) -> Result<Value, 
     runs.sort_by(|a, b| b.timestamp.start.cmp(&a.timestamp.start));
     let names = names(house);
     let rows = runs.iter().map(|run| (key(run), row(house, &names, run)));
-    let cursor = set(&args.cursor);
-    let page = page(rows, |row| row.0.clone(), cursor.as_deref(), BUDGET)?;
-    let rows: Vec<Row> = page.items.into_iter().map(|(_, row)| row).collect();
-    let mut answer = json!({ "runs": rows, "total": runs.len() });
+    let page = mcp::rows(rows, &args.cursor, BUDGET)?;
+    let mut answer = json!({ "runs": page.items, "total": runs.len() });
     if runs.is_empty() {
         answer["hint"] =
             "no run since Home Assistant started; it keeps the last five of each".into();
@@ -248,12 +246,8 @@ async fn one(
     answer.insert("id".into(), id.into());
     answer.insert("run_id".into(), clean(&whole.run.run_id, 60).into());
     about(house, &whole.run, &mut answer);
-    let steps = steps(&whole);
-    let rows = steps.into_iter().enumerate().map(|(n, row)| (format!("{n:06}"), row));
-    let cursor = set(&args.cursor);
-    let page = page(rows, |row| row.0.clone(), cursor.as_deref(), BUDGET - 1024)?;
-    let rows: Vec<Row> = page.items.into_iter().map(|(_, row)| row).collect();
-    answer.insert("steps".into(), json!(rows));
+    let page = mcp::rows(mcp::numbered(steps(&whole)), &args.cursor, BUDGET - 1024)?;
+    answer.insert("steps".into(), json!(page.items));
     if let Some(next) = page.next {
         answer.insert("next".into(), next.into());
     }

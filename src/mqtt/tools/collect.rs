@@ -2,13 +2,13 @@
 
 use crate::config::JsonSchema;
 use crate::error::Error;
-use crate::mcp::{Call, Tool};
+use crate::mcp::{Call, Tool, Words};
 use crate::mqtt::Mqtt;
 use crate::mqtt::clock::{now, time};
 use crate::mqtt::filter::Filter;
 use crate::mqtt::listening::Listening;
 use crate::mqtt::prune::{Chosen, Pruner};
-use crate::mqtt::tools::answer::{BUDGET, TOPIC, Words, digits, message, reading, standing};
+use crate::mqtt::tools::answer::{BUDGET, TOPIC, digits, message, reading, standing};
 use crate::mqtt::tools::clean;
 use serde::Deserialize;
 use serde_json::{Value, json};

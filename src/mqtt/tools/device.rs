@@ -2,7 +2,7 @@
 
 use crate::config::JsonSchema;
 use crate::error::Error;
-use crate::mcp::{Call, Tool};
+use crate::mcp::{Call, Tool, Words};
 use crate::mqtt::Mqtt;
 use crate::mqtt::belongs::{Names, mentioned};
 use crate::mqtt::clock::{now, time};
@@ -12,7 +12,7 @@ use crate::mqtt::prune::is_fault;
 use crate::mqtt::scan::{Back, breathe, scan};
 use crate::mqtt::silence::{overdue, says_offline};
 use crate::mqtt::tools::answer::{
-    BUDGET, TOPIC, Words, digits, message, payload, reading, seconds, standing,
+    BUDGET, TOPIC, digits, message, payload, reading, seconds, standing,
 };
 use crate::mqtt::tools::clean;
 use crate::mqtt::tools::silent::away;

@@ -2,7 +2,7 @@
 
 use crate::config::JsonSchema;
 use crate::error::Error;
-use crate::mcp::{Call, Reply, Tool, page};
+use crate::mcp::{self, Call, Reply, Tool};
 use crate::mqtt::Mqtt;
 use crate::mqtt::discovery::words::{NAME, TOPIC, clean, time};
 use crate::mqtt::discovery::{Ability, Device, RULES, Source, Weight, gather, lint};
@@ -109,7 +109,7 @@ fn checked(mqtt: &Mqtt, call: &Call, args: &LintArgs) -> Result<Checked, Error> 
         counts.insert(finding.rule.to_owned(), (so_far + 1).into());
     }
     let wanted = all.iter().filter(|f| args.rule.is_empty() || f.rule == args.rule);
-    let rows = wanted.enumerate().map(|(n, finding)| {
+    let rows = wanted.map(|finding| {
         let row = json!({
             "topic": clean(&finding.topic, TOPIC),
             "rule": finding.rule,
@@ -117,19 +117,12 @@ fn checked(mqtt: &Mqtt, call: &Call, args: &LintArgs) -> Result<Checked, Error> 
             "says": clean(&finding.says, 400),
             "do": finding.advice,
         });
-        Numbered { n, row: row.as_object().cloned().unwrap_or_default() }
+        row.as_object().cloned().unwrap_or_default()
     });
-    let cursor = (!args.cursor.is_empty()).then_some(args.cursor.as_str());
-    let page = page(rows, |row| format!("{:06}", row.n), cursor, BUDGET)?;
+    let page = mcp::rows(mcp::numbered(rows), &args.cursor, BUDGET)?;
     let prefix = format!("{prefix}/");
     let configs = found.announced.iter().filter(|said| said.topic.starts_with(&prefix)).count();
-    Ok(Checked {
-        findings: page.items.into_iter().map(|numbered| numbered.row).collect(),
-        counts,
-        configs,
-        next: page.next,
-        note: NOTE,
-    })
+    Ok(Checked { findings: page.items, counts, configs, next: page.next, note: NOTE })
 }
 
 fn listed(mqtt: &Mqtt, call: &Call, args: &ListArgs) -> Result<Listed, Error> {
@@ -156,22 +149,15 @@ fn listed(mqtt: &Mqtt, call: &Call, args: &ListArgs) -> Result<Listed, Error> {
         });
     }
     let hits: Vec<&Device> = found.devices.iter().filter(|device| wanted.fits(device)).collect();
-    let rows = hits.iter().enumerate().map(|(n, device)| Numbered { n, row: row(device, FEW) });
-    let cursor = (!args.cursor.is_empty()).then_some(args.cursor.as_str());
-    let page = page(rows, |row| format!("{:06}", row.n), cursor, BUDGET)?;
+    let rows = hits.iter().map(|device| row(device, FEW));
+    let page = mcp::rows(mcp::numbered(rows), &args.cursor, BUDGET)?;
     if hits.is_empty() && found.devices.is_empty() {
         hints.push(
             "no device has announced itself by a known convention; mqtt_list_topics shows what there is"
                 .into(),
         );
     }
-    Ok(Listed {
-        devices: page.items.into_iter().map(|numbered| numbered.row).collect(),
-        total: hits.len(),
-        next: page.next,
-        hints,
-        note: NOTE,
-    })
+    Ok(Listed { devices: page.items, total: hits.len(), next: page.next, hints, note: NOTE })
 }
 
 fn unknown(id: &str) -> Error {
@@ -179,18 +165,6 @@ fn unknown(id: &str) -> Error {
     Error::not_found(format!(
         "there is no device '{id}'; mqtt_list_devices lists them with their ids"
     ))
-}
-
-/// A row and its place.
-struct Numbered {
-    n: usize,
-    row: Map<String, Value>,
-}
-
-impl Serialize for Numbered {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.row.serialize(serializer)
-    }
 }
 
 /// Which devices are meant.

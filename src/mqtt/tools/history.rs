@@ -2,7 +2,7 @@
 
 use crate::config::JsonSchema;
 use crate::error::Error;
-use crate::mcp::{Call, Tool};
+use crate::mcp::{Call, Tool, Words};
 use crate::mqtt::Mqtt;
 use crate::mqtt::clock::{now, time};
 use crate::mqtt::decode::decode;
@@ -12,7 +12,7 @@ use crate::mqtt::scan::{Back, breathe};
 use crate::mqtt::search::{Condition, Path, Query, pattern};
 use crate::mqtt::session::Session;
 use crate::mqtt::tools::answer::{
-    BUDGET, PAYLOAD, Words, fit, horizon, message, moment, reading, set, standing,
+    BUDGET, PAYLOAD, fit, horizon, message, moment, reading, set, standing,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};

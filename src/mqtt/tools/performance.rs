@@ -2,12 +2,12 @@
 
 use crate::config::JsonSchema;
 use crate::error::Error;
-use crate::mcp::{Call, Tool};
+use crate::mcp::{Call, Tool, Words};
 use crate::mqtt::Mqtt;
 use crate::mqtt::clock::{now, time};
 use crate::mqtt::probe::{Loop, Times, loops};
 use crate::mqtt::session::Session;
-use crate::mqtt::tools::answer::{TOPIC, Words, digits, reading, seconds, standing};
+use crate::mqtt::tools::answer::{TOPIC, digits, reading, seconds, standing};
 use crate::mqtt::tools::clean;
 use crate::web::process;
 use serde::Deserialize;

@@ -2,7 +2,7 @@
 
 use crate::config::JsonSchema;
 use crate::error::Error;
-use crate::mcp::{Call, Reply, Tool, page};
+use crate::mcp::{self, Call, Reply, Tool};
 use crate::mqtt::Mqtt;
 use crate::mqtt::clock::now;
 use crate::mqtt::discovery::words::{NAME, TOPIC, clean, time};
@@ -159,13 +159,12 @@ fn preview(mqtt: &Mqtt, call: &Call, held: &[Held], args: &CleanArgs) -> Result<
         if let Some(payload) = &one.payload {
             row.insert("begins".into(), clean(&String::from_utf8_lossy(payload), 60).into());
         }
-        Keyed { key: one.topic.clone(), row }
+        (one.topic.clone(), row)
     });
-    let cursor = (!args.cursor.is_empty()).then_some(args.cursor.as_str());
-    let page = page(rows, |row| row.key.clone(), cursor, BUDGET)?;
+    let page = mcp::rows(rows, &args.cursor, BUDGET)?;
     Ok(Cleaned {
         status: "preview",
-        messages: page.items.into_iter().map(|keyed| keyed.row).collect(),
+        messages: page.items,
         total: held.len(),
         bytes: held.iter().map(|one| one.size).sum(),
         digest: (!held.is_empty()).then(|| retained::digest(held)),
@@ -173,17 +172,6 @@ fn preview(mqtt: &Mqtt, call: &Call, held: &[Held], args: &CleanArgs) -> Result<
         hints,
         ..Cleaned::default()
     })
-}
-
-struct Keyed {
-    key: String,
-    row: Map<String, Value>,
-}
-
-impl Serialize for Keyed {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.row.serialize(serializer)
-    }
 }
 
 fn too_large() -> Error {
@@ -351,18 +339,17 @@ async fn list(mqtt: &Mqtt, session: &Session, args: &CleanArgs) -> Result<Cleane
     let mut copies = retained::copies(&mqtt.shared.store).await?;
     copies.retain(|copy| copy.broker == own);
     let total = copies.len();
-    let rows = copies.into_iter().enumerate().map(|(n, copy)| {
+    let rows = copies.into_iter().map(|copy| {
         let row = json!({
             "undo": copy.id, "at": time(copy.at), "by": clean(&copy.by, NAME),
             "messages": copy.messages, "bytes": copy.bytes, "undone": copy.is_undone,
         });
-        Keyed { key: format!("{n:06}"), row: row.as_object().cloned().unwrap_or_default() }
+        row.as_object().cloned().unwrap_or_default()
     });
-    let cursor = (!args.cursor.is_empty()).then_some(args.cursor.as_str());
-    let page = page(rows, |row| row.key.clone(), cursor, BUDGET)?;
+    let page = mcp::rows(mcp::numbered(rows), &args.cursor, BUDGET)?;
     Ok(Cleaned {
         status: "list",
-        messages: page.items.into_iter().map(|keyed| keyed.row).collect(),
+        messages: page.items,
         total,
         next: page.next,
         ..Cleaned::default()

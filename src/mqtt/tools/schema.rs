@@ -2,7 +2,7 @@
 
 use crate::config::JsonSchema;
 use crate::error::Error;
-use crate::mcp::{Call, Tool};
+use crate::mcp::{Call, Tool, Words};
 use crate::mqtt::Mqtt;
 use crate::mqtt::clock::{now, time};
 use crate::mqtt::decode::decode;
@@ -10,7 +10,7 @@ use crate::mqtt::filter::Filter;
 use crate::mqtt::inbox::{Kept, Lesson, Shape, confidence, faults, schema};
 use crate::mqtt::scan::{Back, breathe, scan};
 use crate::mqtt::session::Session;
-use crate::mqtt::tools::answer::{BUDGET, TOPIC, Words, fit, horizon, reading, standing};
+use crate::mqtt::tools::answer::{BUDGET, TOPIC, fit, horizon, reading, standing};
 use crate::mqtt::tools::clean;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};

@@ -2,16 +2,14 @@
 
 use crate::config::JsonSchema;
 use crate::error::Error;
-use crate::mcp::{Call, Tool, page};
+use crate::mcp::{self, Call, Tool, Words};
 use crate::mqtt::Mqtt;
 use crate::mqtt::clock::{now, time};
 use crate::mqtt::filter::Filter;
 use crate::mqtt::scan::scan;
 use crate::mqtt::session::Session;
 use crate::mqtt::silence::{overdue, says_offline};
-use crate::mqtt::tools::answer::{
-    BUDGET, Keyed, TOPIC, Words, digits, reading, seconds, set, standing,
-};
+use crate::mqtt::tools::answer::{BUDGET, TOPIC, digits, reading, seconds, set, standing};
 use crate::mqtt::tools::clean;
 use crate::mqtt::tools::topics::trimmed;
 use serde::Deserialize;
@@ -92,20 +90,19 @@ async fn find(mqtt: Mqtt, call: Call, args: Args) -> Result<Value, Error> {
             "messages": topic.count,
         });
         // By when it was heard last, which does not change from one page to the next.
-        rows.push(Keyed { key: format!("{:020}{name}", topic.last), row });
+        rows.push((format!("{:020}{name}", topic.last), row));
     })
     .await?;
-    rows.sort_by(|a, b| a.key.cmp(&b.key));
+    rows.sort_by(|a, b| a.0.cmp(&b.0));
     let (total, said) = (rows.len(), offline.len());
     let after = args.cursor.strip_prefix("after:").unwrap_or_default().to_owned();
-    let rows = rows.into_iter().filter(|row| row.key > after).take(ROWS);
-    let page = page(rows, |row| row.key.clone(), set(&args.cursor), BUDGET - 1500)?;
-    let silent: Vec<Value> = page.items.into_iter().map(|keyed| keyed.row).collect();
+    let rows = rows.into_iter().filter(|(key, _)| *key > after).take(ROWS);
+    let page = mcp::rows(rows, &args.cursor, BUDGET - 1500)?;
     offline.truncate(15);
     let last = outages.iter().rev().take(3);
     let last = last.map(|(from, until)| json!([time(*from), seconds(until - from)]));
     let mut answer = json!({
-        "silent": silent,
+        "silent": page.items,
         "silent_count": total,
         "in_rhythm": fine,
         "too_little_known": unknown,

@@ -2,7 +2,7 @@
 
 use crate::config::JsonSchema;
 use crate::error::Error;
-use crate::mcp::{Call, Tool, page};
+use crate::mcp::{self, Call, Tool, Words};
 use crate::mqtt::Mqtt;
 use crate::mqtt::clock::{now, time};
 use crate::mqtt::decode::decode;
@@ -10,7 +10,7 @@ use crate::mqtt::filter::Filter;
 use crate::mqtt::inbox::Topic;
 use crate::mqtt::scan::scan;
 use crate::mqtt::tools::answer::{
-    BUDGET, Keyed, PAYLOAD, TOPIC, Words, digits, fit, payload, reading, seconds, set, standing,
+    BUDGET, PAYLOAD, TOPIC, digits, fit, payload, reading, seconds, standing,
 };
 use crate::mqtt::tools::{clean, tree};
 use serde::Deserialize;
@@ -123,13 +123,12 @@ async fn list(mqtt: Mqtt, call: Call, args: ListArgs) -> Result<Value, Error> {
         })
         .await?;
     }
-    let rows = found.iter().zip(rows).map(|(name, row)| Keyed { key: name.to_string(), row });
-    let page = page(rows, |row| row.key.clone(), set(&args.cursor), BUDGET)?;
-    let shown: Vec<Value> = page.items.into_iter().map(|keyed| keyed.row).collect();
+    let rows = found.iter().zip(rows).map(|(name, row)| (name.to_string(), row));
+    let page = mcp::rows(rows, &args.cursor, BUDGET)?;
     // More than what was looked at can lie behind the last row.
     let last = found.last().map(|name| format!("after:{name}"));
     let next = page.next.or(last.filter(|_| found.len() >= most));
-    let mut answer = json!({ "topics": shown, "next": next });
+    let mut answer = json!({ "topics": page.items, "next": next });
     answer["topic_count"] = total.into();
     answer["pattern"] = clean(&args.pattern, TOPIC).into();
     answer["timestamp"] = time(now).into();
@@ -206,12 +205,10 @@ async fn newest(mqtt: Mqtt, call: Call, args: LastArgs) -> Result<Value, Error> 
     })
     .await?;
     let rows = found.iter().map(|(name, topic): &(Arc<str>, Topic)| {
-        let row = last_row(name, topic, now, PAYLOAD.min(400));
-        Keyed { key: name.to_string(), row }
+        (name.to_string(), last_row(name, topic, now, PAYLOAD.min(400)))
     });
-    let page = page(rows, |row| row.key.clone(), set(&args.cursor), BUDGET)?;
-    let rows: Vec<Value> = page.items.into_iter().map(|keyed| keyed.row).collect();
-    let mut answer = json!({ "messages": rows, "topic_count": total, "next": page.next });
+    let page = mcp::rows(rows, &args.cursor, BUDGET)?;
+    let mut answer = json!({ "messages": page.items, "topic_count": total, "next": page.next });
     standing(&mut answer, &session);
     Ok(trimmed(answer))
 }

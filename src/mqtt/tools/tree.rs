@@ -2,14 +2,12 @@
 
 use crate::config::JsonSchema;
 use crate::error::Error;
-use crate::mcp::{Call, Tool, page};
+use crate::mcp::{self, Call, Tool, Words};
 use crate::mqtt::Mqtt;
 use crate::mqtt::clock::now;
 use crate::mqtt::filter::Filter;
 use crate::mqtt::scan::scan;
-use crate::mqtt::tools::answer::{
-    BUDGET, Keyed, Words, digits, payload, reading, seconds, set, standing,
-};
+use crate::mqtt::tools::answer::{BUDGET, digits, payload, reading, seconds, standing};
 use crate::mqtt::tools::{clean, topics};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -99,12 +97,11 @@ async fn tree(mqtt: Mqtt, call: Call, args: Args) -> Result<Value, Error> {
             if let Some(value) = b.value {
                 row["value"] = value;
             }
-            Keyed { key, row }
+            (key, row)
         });
-    let page = page(rows, |row| row.key.clone(), set(&args.cursor), BUDGET)?;
-    let rows: Vec<Value> = page.items.into_iter().map(|keyed| keyed.row).collect();
+    let page = mcp::rows(rows, &args.cursor, BUDGET)?;
     let mut answer = json!({
-        "prefix": clean(prefix, 300), "levels": rows, "total": total, "topics": topics,
+        "prefix": clean(prefix, 300), "levels": page.items, "total": total, "topics": topics,
         "next": page.next,
     });
     standing(&mut answer, &session);

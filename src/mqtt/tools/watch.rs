@@ -2,7 +2,7 @@
 
 use crate::config::JsonSchema;
 use crate::error::Error;
-use crate::mcp::{Call, Tool};
+use crate::mcp::{Call, Tool, Words};
 use crate::mqtt::Mqtt;
 use crate::mqtt::clock::{now, time};
 use crate::mqtt::filter::Filter;
@@ -11,7 +11,7 @@ use crate::mqtt::listening::Listening;
 use crate::mqtt::search::Path;
 use crate::mqtt::session::Session;
 use crate::mqtt::silence::overdue;
-use crate::mqtt::tools::answer::{TOPIC, Words, digits, fit, reading, seconds, set, standing};
+use crate::mqtt::tools::answer::{TOPIC, digits, fit, reading, seconds, set, standing};
 use crate::mqtt::tools::clean;
 use crate::mqtt::tools::schema::schemas;
 use crate::mqtt::tools::silent::away;

@@ -11,8 +11,7 @@ use crate::home::moment::{Toward, moment, utc};
 use crate::home::rest;
 use crate::home::text::clean;
 use crate::home::tools::{BUDGET, pick, set, stamped};
-use crate::home::view::Row;
-use crate::mcp::{Call, page};
+use crate::mcp::{self, Call};
 use crate::text::percent;
 use event::Event;
 use serde::Deserialize;
@@ -113,10 +112,8 @@ async fn list(
     events.sort_by_cached_key(|event| event.key(&zone));
     let total = events.len();
     let rows = events.iter().map(|event| (event.key(&zone), event.row(house)));
-    let cursor = set(&args.cursor);
-    let page = page(rows, |row| row.0.clone(), cursor.as_deref(), BUDGET)?;
-    let rows: Vec<Row> = page.items.into_iter().map(|(_, row)| row).collect();
-    let mut answer = json!({ "events": rows, "total": total,
+    let page = mcp::rows(rows, &args.cursor, BUDGET)?;
+    let mut answer = json!({ "events": page.items, "total": total,
                              "from": house.time(from), "to": house.time(to) });
     if let Some(next) = page.next {
         answer["next"] = next.into();

@@ -14,7 +14,7 @@ use crate::home::tools::wait::needs_open_scope;
 use crate::home::tools::{BUDGET, set, stamped};
 use crate::home::view::Row;
 use crate::home::{ask, rest};
-use crate::mcp::{Call, page};
+use crate::mcp::{self, Call};
 use crate::policy::Level;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -96,11 +96,8 @@ pub(super) async fn system(home: Home, call: Call, args: SystemArgs) -> Result<V
 /// The rows that fit, in their order.
 fn listed(rows: Vec<Row>, args: &SystemArgs) -> Result<Value, Error> {
     let total = rows.len();
-    let rows = rows.into_iter().enumerate().map(|(n, row)| (format!("{n:06}"), row));
-    let cursor = set(&args.cursor);
-    let page = page(rows, |row| row.0.clone(), cursor.as_deref(), BUDGET)?;
-    let rows: Vec<Row> = page.items.into_iter().map(|(_, row)| row).collect();
-    let mut answer = json!({ "rows": rows, "total": total });
+    let page = mcp::rows(mcp::numbered(rows), &args.cursor, BUDGET)?;
+    let mut answer = json!({ "rows": page.items, "total": total });
     if let Some(next) = page.next {
         answer["next"] = next.into();
     }
