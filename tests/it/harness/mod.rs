@@ -3,6 +3,7 @@
 
 #![allow(dead_code, reason = "a harness offers more than each test uses")]
 
+pub mod authority;
 mod client;
 mod golden;
 mod house;

@@ -1,11 +1,11 @@
 //! A real house behind a real TLS server with certificates of an authority of its own.
 
 use super::rig::{config, real, result_of, start_trusting, until};
+use crate::harness::authority::{Authority, SELF};
 use serde_json::json;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Decrypts and passes on; prints its port.
 const PROXY: &str = r"
@@ -31,58 +31,32 @@ async def main():
 asyncio.run(main())
 ";
 
-/// A folder with an authority, and the servers that show its certificates.
+/// An authority, and the servers that show its certificates.
 struct Tls {
-    folder: PathBuf,
+    authority: Authority,
     servers: Vec<Child>,
 }
 
 impl Tls {
     fn new() -> Tls {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("hearth-wss-{}-{count}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&folder).unwrap();
-        let tls = Tls { folder, servers: Vec::new() };
-        tls.openssl(
-            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
-                     -keyout ca.key -out ca.pem -subj /CN=Authority",
-        );
-        tls
-    }
-
-    fn openssl(&self, args: &str) {
-        let mut command = Command::new("openssl");
-        let done =
-            command.args(args.split_whitespace()).current_dir(&self.folder).output().unwrap();
-        assert!(done.status.success(), "{args}: {}", String::from_utf8_lossy(&done.stderr));
+        Tls { authority: Authority::new(), servers: Vec::new() }
     }
 
     fn ca(&self) -> PathBuf {
-        self.folder.join("ca.pem")
+        self.authority.file("ca.pem")
     }
 
     /// Starts a server in front of the house whose certificate is for `names`, valid for `days`, and
     /// returns its port.
     fn serve(&mut self, names: &str, days: i32) -> u16 {
         let own = format!("server{}", self.servers.len());
-        let extensions = format!("subjectAltName={names}\nbasicConstraints=critical,CA:FALSE\n");
-        std::fs::write(self.folder.join("extensions"), extensions).unwrap();
-        self.openssl(&format!(
-            "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout {own}.key -out \
-             {own}.csr -subj /CN={own}"
-        ));
-        self.openssl(&format!(
-            "x509 -req -in {own}.csr -CA ca.pem -CAkey ca.key -set_serial 7 -days {days} -extfile \
-             extensions -out {own}.pem"
-        ));
+        self.authority.sign(&own, names, days);
         let (url, _) = real();
         let (host, port) = url.trim_start_matches("http://").split_once(':').unwrap();
         let files = [format!("{own}.pem"), format!("{own}.key")];
         let mut server = Command::new("python3")
             .args(["-c", PROXY, host, port, &files[0], &files[1]])
-            .current_dir(&self.folder)
+            .current_dir(self.authority.path())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -99,11 +73,8 @@ impl Drop for Tls {
             let _ = server.kill();
             let _ = server.wait();
         }
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
-
-const SELF: &str = "DNS:localhost,IP:127.0.0.1";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_house_behind_tls_is_reached_when_its_authority_is_trusted() {

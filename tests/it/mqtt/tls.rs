@@ -2,61 +2,18 @@
 
 use super::mosquitto::{Mosquitto, free_port};
 use super::rig::Rig;
-use crate::harness::Folder;
-use std::path::PathBuf;
-use std::process::Command;
+use crate::harness::authority::{Authority, SELF};
 
-/// An authority, and what it signs.
-struct Authority(Folder);
-
-impl Authority {
-    fn new() -> Authority {
-        let own = Authority(Folder::new());
-        own.openssl(
-            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
-             -keyout ca.key -out ca.pem -subj /CN=Authority",
-        );
-        own
-    }
-
-    fn openssl(&self, args: &str) {
-        let mut command = Command::new("openssl");
-        let done =
-            command.args(args.split_whitespace()).current_dir(self.0.path()).output().unwrap();
-        assert!(done.status.success(), "{args}: {}", String::from_utf8_lossy(&done.stderr));
-    }
-
-    fn file(&self, name: &str) -> String {
-        self.0.path().join(name).display().to_string()
-    }
-
-    /// Signs a certificate for `names` that is valid for `days`.
-    fn sign(&self, name: &str, names: &str, days: i32) {
-        let extensions = format!("subjectAltName={names}\nbasicConstraints=critical,CA:FALSE\n");
-        std::fs::write(self.0.path().join("extensions"), extensions).unwrap();
-        self.openssl(&format!(
-            "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout {name}.key \
-             -out {name}.csr -subj /CN={name}"
-        ));
-        self.openssl(&format!(
-            "x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -set_serial 7 -days {days} \
-             -extfile extensions -out {name}.pem"
-        ));
-    }
-
-    /// Starts a broker that shows this certificate at a second listener, and returns its port too.
-    fn broker(&self, name: &str, more: &str) -> (Mosquitto, u16) {
-        let port = free_port();
-        let lines = format!(
-            "allow_anonymous true\nlistener {port} 127.0.0.1\ncertfile {}\nkeyfile {}\n{more}",
-            self.file(&format!("{name}.pem")),
-            self.file(&format!("{name}.key")),
-        );
-        (Mosquitto::with(&lines), port)
-    }
+/// Starts a broker that shows this certificate at a second listener, and returns its port too.
+fn broker(authority: &Authority, name: &str, more: &str) -> (Mosquitto, u16) {
+    let port = free_port();
+    let lines = format!(
+        "allow_anonymous true\nlistener {port} 127.0.0.1\ncertfile {}\nkeyfile {}\n{more}",
+        authority.file(&format!("{name}.pem")).display(),
+        authority.file(&format!("{name}.key")).display(),
+    );
+    (Mosquitto::with(&lines), port)
 }
-
-const SELF: &str = "DNS:localhost,IP:127.0.0.1";
 
 fn heard(broker: &Mosquitto, rig: &mut Rig) {
     rig.connected();
@@ -68,8 +25,8 @@ fn heard(broker: &Mosquitto, rig: &mut Rig) {
 fn a_broker_with_an_authority_of_its_own_is_trusted_when_the_owner_says_so() {
     let authority = Authority::new();
     authority.sign("server", SELF, 2);
-    let (broker, port) = authority.broker("server", "");
-    let ca = format!("ca_file = \"{}\"\n", authority.file("ca.pem"));
+    let (broker, port) = broker(&authority, "server", "");
+    let ca = format!("ca_file = \"{}\"\n", authority.file("ca.pem").display());
     for address in [format!("mqtts://localhost:{port}"), format!("mqtts://127.0.0.1:{port}")] {
         heard(&broker, &mut Rig::at(&address, &ca));
         heard(&broker, &mut Rig::at(&address, &format!("{ca}version = \"3.1.1\"\n")));
@@ -94,9 +51,9 @@ fn a_certificate_that_is_not_right_is_named() {
     let authority = Authority::new();
     authority.sign("other", "DNS:other.lan", 2);
     authority.sign("expired", SELF, -1);
-    let ca = format!("ca_file = \"{}\"\n", authority.file("ca.pem"));
+    let ca = format!("ca_file = \"{}\"\n", authority.file("ca.pem").display());
     for (name, word) in [("other", "for another name"), ("expired", "has run out")] {
-        let (_broker, port) = authority.broker(name, "");
+        let (_broker, port) = broker(&authority, name, "");
         let mut rig = Rig::at(&format!("mqtts://127.0.0.1:{port}"), &ca);
         rig.away(word);
     }
@@ -104,7 +61,7 @@ fn a_certificate_that_is_not_right_is_named() {
         "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -keyout self.key \
          -out self.pem -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1",
     );
-    let (_broker, port) = authority.broker("self", "");
+    let (_broker, port) = broker(&authority, "self", "");
     let mut rig = Rig::at(&format!("mqtts://127.0.0.1:{port}"), &ca);
     rig.away("issued by nobody that is trusted");
 }
@@ -114,16 +71,16 @@ fn a_broker_that_wants_our_certificate_gets_it() {
     let authority = Authority::new();
     authority.sign("server", SELF, 2);
     authority.sign("client", "DNS:hearth", 2);
-    let more = format!("cafile {}\nrequire_certificate true\n", authority.file("ca.pem"));
-    let (broker, port) = authority.broker("server", &more);
+    let more = format!("cafile {}\nrequire_certificate true\n", authority.file("ca.pem").display());
+    let (broker, port) = broker(&authority, "server", &more);
     let address = format!("mqtts://127.0.0.1:{port}");
-    let ca = format!("ca_file = \"{}\"\n", authority.file("ca.pem"));
+    let ca = format!("ca_file = \"{}\"\n", authority.file("ca.pem").display());
     let mut rig = Rig::at(&address, &ca);
     rig.away("certificate");
     let own = format!(
         "{ca}cert_file = \"{}\"\nkey_file = \"{}\"\n",
-        authority.file("client.pem"),
-        authority.file("client.key")
+        authority.file("client.pem").display(),
+        authority.file("client.key").display()
     );
     heard(&broker, &mut Rig::at(&address, &own));
     let wrong = own.replace("client.key", "ca.pem");
@@ -136,7 +93,7 @@ fn websockets_work_plain_and_over_tls() {
     let authority = Authority::new();
     authority.sign("server", SELF, 2);
     let (plain, secure) = (free_port(), free_port());
-    let file = |name| PathBuf::from(authority.file(name)).display().to_string();
+    let file = |name| authority.file(name).display().to_string();
     let broker = Mosquitto::with(&format!(
         "allow_anonymous true\nlistener {plain} 127.0.0.1\nprotocol websockets\n\
          listener {secure} 127.0.0.1\nprotocol websockets\ncertfile {}\nkeyfile {}\n",
