@@ -2,15 +2,15 @@
 
 use super::furniture::Furniture;
 use super::raw::Raw;
-use super::rig::{Rig, config, on_real, real, start, until};
-use crate::harness::{Folder, Hearth, TOKEN, hearth};
+use super::rig::{self, Rig, config, on_real, real, start, until};
+use crate::harness::{Folder, Hearth};
 use hearth::events::{Event, Next};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::sync::{Arc, Mutex};
 
 /// Serves the real house with one entity denied, and a script that notes what it hears.
-fn serve(denied: &str) -> Hearth {
+fn serving(denied: &str) -> Hearth {
     let folder = Folder::new();
     let plugins = folder.path().join("plugins");
     std::fs::create_dir(&plugins).unwrap();
@@ -23,13 +23,7 @@ tool{ name = "heard", level = "read", about = "What it heard", run = function() 
     .unwrap();
     std::fs::write(folder.path().join("hearth.toml"), format!("[home]\ndeny = [\"{denied}\"]\n"))
         .unwrap();
-    let (url, token) = real();
-    let mut command = hearth(folder.path());
-    command.args(["serve", "--host", "127.0.0.1", "--port", "0"]).env("AUTH_TOKEN", TOKEN);
-    command.env("HASS_HOST", url).env("HASS_TOKEN", token);
-    let started = Hearth::start(command, folder);
-    started.until_ready();
-    started
+    rig::serve(folder)
 }
 
 /// Notes what comes on a stream until it ends.
@@ -64,7 +58,7 @@ async fn what_is_denied_to_everybody_reaches_no_stream_no_notice_and_no_script()
     }
     let uri = |id: &str| format!("home://home/entity/{id}");
     let (hearth, told, mut mcp) = tokio::task::block_in_place(|| {
-        let hearth = serve(secret);
+        let hearth = serving(secret);
         let mut mcp = hearth.mcp("/mcp");
         let streams =
             [listen(&hearth, "/events", None), listen(&hearth, "/mcp", Some(mcp.session()))];

@@ -1,5 +1,6 @@
 //! Houses, policy and toolbox put together as the program does it, without listeners.
 
+use crate::harness::{Folder, Hearth, TOKEN, hearth};
 use hearth::config::Secret;
 use hearth::error::Error;
 use hearth::events::{Event, Events, HouseChange, Next};
@@ -205,4 +206,15 @@ pub fn result_of(answer: &Value, id: &str) -> String {
 
 pub fn shelf(rig: &Rig) -> Arc<dyn mcp::Resources> {
     home::resources(&rig.home)
+}
+
+/// The built Hearth on the real house, with what is already in its data folder.
+pub fn serve(folder: Folder) -> Hearth {
+    let (url, token) = real();
+    let mut command = hearth(folder.path());
+    command.args(["serve", "--host", "127.0.0.1", "--port", "0"]).env("AUTH_TOKEN", TOKEN);
+    command.env("HASS_HOST", url).env("HASS_TOKEN", token);
+    let started = Hearth::start(command, folder);
+    started.until_ready();
+    started
 }

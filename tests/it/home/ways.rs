@@ -1,8 +1,8 @@
 //! The ways into one real house: MCP over HTTP and by pipes, and who is let in.
 
 use super::furniture::get;
-use super::rig::real;
-use crate::harness::{Folder, Hearth, Mcp, TOKEN, hearth};
+use super::rig::{self, real};
+use crate::harness::{Folder, Hearth, Mcp, TOKEN};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
@@ -10,13 +10,7 @@ use std::process::{Command, Stdio};
 fn serve(toml: &str) -> Hearth {
     let folder = Folder::new();
     std::fs::write(folder.path().join("hearth.toml"), toml).unwrap();
-    let (url, token) = real();
-    let mut command = hearth(folder.path());
-    command.args(["serve", "--host", "127.0.0.1", "--port", "0"]).env("AUTH_TOKEN", TOKEN);
-    command.env("HASS_HOST", url).env("HASS_TOKEN", token);
-    let started = Hearth::start(command, folder);
-    started.until_ready();
-    started
+    rig::serve(folder)
 }
 
 /// Says these lines to `hearth mcp` and returns the answer to the last.

@@ -11,9 +11,9 @@ mod looking;
 mod templates;
 
 use super::raw::Raw;
-use super::rig::{real, until};
+use super::rig::{self, until};
 use super::settings::{rest, theirs};
-use crate::harness::{Folder, Hearth, Mcp, TOKEN, hearth};
+use crate::harness::{Folder, Hearth, Mcp};
 use serde_json::{Value, json};
 
 /// An assistant at a house, and somebody who looks at the house without Hearth.
@@ -32,13 +32,7 @@ impl Story {
     async fn begin() -> Story {
         let raw = Raw::on_real().await;
         let (hearth, mcp) = tokio::task::block_in_place(|| {
-            let folder = Folder::new();
-            let (url, token) = real();
-            let mut command = hearth(folder.path());
-            command.args(["serve", "--host", "127.0.0.1", "--port", "0"]).env("AUTH_TOKEN", TOKEN);
-            command.env("HASS_HOST", url).env("HASS_TOKEN", token);
-            let started = Hearth::start(command, folder);
-            started.until_ready();
+            let started = rig::serve(Folder::new());
             let mcp = started.mcp("/mcp");
             (started, mcp)
         });

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 /// What Home Assistant's REST interface renders, which is text.
 async fn rendered(template: &str) -> String {
-    let (url, token) = super::real();
+    let (url, token) = crate::home::rig::real();
     let body = json!({ "template": template }).to_string();
     let asked = tokio::task::spawn_blocking(move || {
         let request = ureq::post(format!("{url}/api/template"))
