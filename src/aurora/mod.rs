@@ -13,6 +13,7 @@ mod lines;
 pub mod moment;
 #[cfg(all(feature = "alsa", target_env = "musl"))]
 mod rules;
+pub mod show;
 
 use crate::error::Error;
 use serde::Serialize;

@@ -24,5 +24,6 @@ mod layers;
 mod mcp;
 mod mqtt;
 mod plugins;
+mod show;
 mod store;
 mod web;

@@ -1,0 +1,1 @@
+//! Shows that are changed while they run, and profiles as files.
