@@ -19,6 +19,7 @@ mod find;
 mod heard;
 mod history;
 mod house;
+pub(crate) mod lights;
 mod moment;
 mod near;
 mod overview;

@@ -18,9 +18,11 @@ pub(crate) use under::{Done, Verdict};
 use crate::error::{Error, Kind};
 use crate::home::Home;
 use crate::home::changes::{Stand, undo};
+use crate::home::feed::link::Asked;
 use crate::home::house::House;
 use crate::policy::{Caller, Outcome};
 use std::sync::Arc;
+use std::time::Duration;
 use under::Under;
 
 /// Calls the service as planned.
@@ -83,4 +85,42 @@ pub(crate) async fn run_agreed(
     };
     home.policy().record(caller, &service, &target, outcome, reason.as_deref());
     result
+}
+
+/// A call that is sent and not watched. Dropping it forgets the answer.
+pub(crate) struct Sent(Asked);
+
+impl Sent {
+    /// Waits for the answer, and returns the context that the changes it caused have.
+    ///
+    /// # Errors
+    /// What Home Assistant says; Offline when the connection went; Timeout.
+    pub(crate) async fn context(self, within: Duration) -> Result<Option<String>, Error> {
+        under::context(&self.0.answer(within).await?)
+    }
+}
+
+/// Sends one of many calls a second, as a show of lights makes them. It is planned like every other;
+/// it is not watched and cannot be undone, and only a refusal goes to the audit log: whoever runs the
+/// show writes down that it began and ended, and puts back what was before.
+///
+/// # Errors
+/// As [`plan`]; Refused when a person would have to agree; Offline while the house is away.
+pub(crate) fn send(
+    home: &Home,
+    house: &Arc<House>,
+    caller: &Caller,
+    order: Order,
+) -> Result<Sent, Error> {
+    let plan = plan(home, house, caller, order)?;
+    if !plan.risky.is_empty() {
+        return Err(Error::refused(format!(
+            "{} needs a confirmation by a person, and nobody can give one many times a second",
+            plan.service
+        )));
+    }
+    if !house.is_fresh() {
+        return Err(house.link.away());
+    }
+    house.link.send(&plan.command()).map(Sent)
 }

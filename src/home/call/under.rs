@@ -224,6 +224,11 @@ impl Watched {
     }
 }
 
+/// Returns the context that the changes of a call have, from its answer.
+pub(super) fn context(answer: &str) -> Result<Option<String>, Error> {
+    Ok(read_answer(answer)?.context.map(|context| context.id))
+}
+
 fn read_answer(json: &str) -> Result<Answer, Error> {
     serde_json::from_str(json)
         .map_err(|e| Error::broken("call_service has an unknown answer").because(e))

@@ -74,6 +74,18 @@ impl Raw {
         }
     }
 
+    /// As [`Raw::event`], however long that takes.
+    pub async fn event_patiently(&mut self) -> Value {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return event;
+            }
+            if let Message::Text(text) = self.socket.next().await.unwrap().unwrap() {
+                return serde_json::from_str(&text).unwrap();
+            }
+        }
+    }
+
     pub async fn call(&mut self, service: &str, id: &str, data: Value) {
         let (domain, service) = service.split_once('.').unwrap();
         self.ask(json!({"type": "call_service", "domain": domain, "service": service,

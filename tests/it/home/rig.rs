@@ -25,6 +25,7 @@ pub struct Rig {
     pub policy: Policy,
     pub toolbox: Toolbox,
     pub caller: Caller,
+    pub store: Store,
 }
 
 /// The address and token of the real Home Assistant.
@@ -102,7 +103,7 @@ async fn rig(
     let toolbox = Toolbox::new(&mcp::Config::default(), &policy);
     home::offer(&home, &toolbox);
     let caller = policy.local(Via::Control);
-    Rig { home, events, tasks, policy, toolbox, caller }
+    Rig { home, events, tasks, policy, toolbox, caller, store }
 }
 
 /// Starts on the real Home Assistant and waits until every state is read.

@@ -1,0 +1,178 @@
+//! The actor of a slow output: reads its mailboxes, asks the queue, hands letters to the carrier, and
+//! notes what comes back. It runs as long as a show does and puts nothing back itself.
+
+use super::latency::{Acks, Latency};
+use super::queue::{Counts, Letter, Queue, Rules};
+use super::{Mailbox, Place};
+use crate::aurora::lamps::clock::now;
+use crate::error::Error;
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use serde::Serialize;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+/// The mailboxes are looked at so often: what a beat loses by it is hidden by being sent early.
+const TICK: Duration = Duration::from_millis(10);
+/// At the end, calls under way are waited for so long, so that none comes after what is put back.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
+
+/// Takes letters to the lamps of one output.
+pub(in crate::aurora::lamps) trait Carrier: Send {
+    /// Sends a letter; gives the context that the lamps' changes will have.
+    fn send(&mut self, letter: &Letter) -> BoxFuture<'static, Result<Option<String>, Error>>;
+
+    /// Waits for a change of a lamp: its place, and the context of the change. May be given up at any
+    /// time.
+    fn heard(&mut self) -> BoxFuture<'_, (usize, Box<str>)>;
+}
+
+/// What is known of an output.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Report {
+    /// For all of its lamps.
+    pub counts: Counts,
+    /// For each, in the order in which they were opened.
+    pub lamps: Vec<LampReport>,
+}
+
+/// What is known of one lamp.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct LampReport {
+    /// How long it takes; `None` before the third acknowledgement.
+    pub latency: Option<Latency>,
+    /// Calls that it was in.
+    pub sent: u64,
+    /// Of them failed.
+    pub failed: u64,
+    /// Why the last one did, for people; `None` when it did not.
+    pub why: Option<String>,
+}
+
+/// A report that the actor writes and others read.
+#[derive(Clone, Default)]
+pub(in crate::aurora::lamps) struct Board(Arc<Mutex<Report>>);
+
+impl Board {
+    pub(in crate::aurora::lamps) fn read(&self) -> Report {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn write(&self, change: impl FnOnce(&mut Report)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+type Answer = (Letter, Result<Option<String>, Error>);
+
+struct Actor {
+    queue: Queue,
+    mailboxes: Vec<Arc<Mailbox>>,
+    places: Vec<Place>,
+    acks: Vec<Acks>,
+    board: Board,
+}
+
+/// Carries until `stop`, and returns when every call under way is answered.
+pub(in crate::aurora::lamps) async fn run(
+    mut carrier: Box<dyn Carrier>,
+    rules: Rules,
+    lamps: Vec<(Arc<Mailbox>, u32)>,
+    board: Board,
+    stop: CancellationToken,
+) {
+    let kinds: Vec<u32> = lamps.iter().map(|(_, kind)| *kind).collect();
+    let mut actor = Actor {
+        queue: Queue::new(rules, &kinds),
+        places: vec![Place::default(); lamps.len()],
+        acks: vec![Acks::default(); lamps.len()],
+        mailboxes: lamps.into_iter().map(|(mailbox, _)| mailbox).collect(),
+        board,
+    };
+    actor.board.write(|report| report.lamps = vec![LampReport::default(); kinds.len()]);
+    let mut flying: FuturesUnordered<BoxFuture<'static, Answer>> = FuturesUnordered::new();
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            Some(answer) = flying.next(), if !flying.is_empty() => actor.answered(answer),
+            (lamp, context) = carrier.heard() => actor.heard(lamp, &context),
+            _ = tick.tick() => {}
+        }
+        actor.collect();
+        while let Some(letter) = actor.queue.choose(now()) {
+            let sending = carrier.send(&letter);
+            actor.sent(&letter);
+            flying.push(Box::pin(async move { (letter, sending.await) }));
+        }
+        let counts = actor.queue.counts();
+        actor.board.write(|report| report.counts = counts);
+    }
+    let rest = async { while flying.next().await.is_some() {} };
+    // One that is not answered by then is forgotten: it may still come.
+    let _ = tokio::time::timeout(LAST_ANSWERS, rest).await;
+}
+
+impl Actor {
+    fn collect(&mut self) {
+        for (lamp, (mailbox, place)) in self.mailboxes.iter().zip(&mut self.places).enumerate() {
+            for wish in mailbox.take(place).into_iter().flatten() {
+                self.queue.offer(lamp, wish, mailbox.latency());
+            }
+        }
+    }
+
+    fn sent(&mut self, letter: &Letter) {
+        let now = now();
+        for lamp in &letter.lamps {
+            self.acks[*lamp].sent(letter.id, now);
+        }
+        self.board.write(|report| {
+            letter.lamps.iter().for_each(|lamp| report.lamps[*lamp].sent += 1);
+        });
+    }
+
+    fn answered(&mut self, (letter, result): Answer) {
+        let now = now();
+        match &result {
+            Ok(context) => {
+                self.queue.answered(letter.id, now);
+                for lamp in &letter.lamps {
+                    if self.acks[*lamp].named(letter.id, context.as_deref().unwrap_or_default()) {
+                        self.measured(*lamp);
+                    }
+                }
+            }
+            Err(_) => self.queue.failed(letter.id, now),
+        }
+        let why = result.err().map(|e| e.to_string());
+        self.board.write(|report| {
+            for lamp in &letter.lamps {
+                let lamp = &mut report.lamps[*lamp];
+                lamp.failed += u64::from(why.is_some());
+                lamp.why.clone_from(&why);
+            }
+        });
+    }
+
+    fn heard(&mut self, lamp: usize, context: &str) {
+        let is_ours = self.acks[lamp].heard(now(), context);
+        self.queue.stirred(lamp);
+        if is_ours {
+            self.measured(lamp);
+        }
+    }
+
+    fn measured(&mut self, lamp: usize) {
+        let latency = self.acks[lamp].latency();
+        if let Some(latency) = latency {
+            self.mailboxes[lamp].measure(latency.p50);
+        }
+        self.board.write(|report| report.lamps[lamp].latency = latency);
+    }
+}

@@ -1,0 +1,5 @@
+//! Tests of Aurora's outputs, each against its real counterpart.
+
+mod bulbs;
+mod house;
+mod paint;
