@@ -8,6 +8,7 @@ pub mod analyse;
 #[cfg(feature = "alsa")]
 mod cards;
 mod file;
+pub mod lamps;
 pub mod light;
 mod lines;
 pub mod moment;
