@@ -16,7 +16,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("env_logger", &["app"]),
     ("flate2", &["mqtt", "web"]),
     ("futures_util", &["*"]),
-    ("getrandom", &["demo", "http", "mcp", "mqtt", "policy"]),
+    ("getrandom", &["aurora", "demo", "http", "mcp", "mqtt", "policy"]),
     ("http", &["http", "mcp"]),
     ("http_body", &["http", "mcp"]),
     ("http_body_util", &["http", "mcp"]),

@@ -1,0 +1,97 @@
+//! Time for the show thread, and what wakes it ahead of time.
+
+use crate::error::Error;
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::time::TimeSpec;
+use nix::time::{ClockId, clock_gettime};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+/// Where the show thread takes its time from. Nanoseconds of `CLOCK_MONOTONIC`, but in tests.
+pub trait Clock: Send {
+    /// Returns the time.
+    fn now(&self) -> u64;
+    /// Waits until `until`, less when something new came: returns whether it did.
+    fn wait(&mut self, until: u64) -> bool;
+}
+
+/// The clock of the system with a bell: whoever has something new for the show thread rings it. Cloning
+/// it is cheap.
+#[derive(Clone, Debug)]
+pub struct Bell {
+    event: Arc<EventFd>,
+}
+
+impl Bell {
+    /// Makes a bell.
+    ///
+    /// # Errors
+    /// Broken when the system gives no descriptor.
+    pub fn new() -> Result<Bell, Error> {
+        let event = EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)
+            .map_err(|e| Error::broken("no descriptor for the bell of the lamps").because(e))?;
+        Ok(Bell { event: Arc::new(event) })
+    }
+
+    /// Wakes the show thread. One system call that never waits; rings that nobody heard yet are one.
+    pub fn ring(&self) {
+        // It can only be full of rings that nobody heard yet.
+        let _ = self.event.write(1);
+    }
+}
+
+/// Now, in nanoseconds of `CLOCK_MONOTONIC`.
+pub(crate) fn now() -> u64 {
+    // Linux always has this clock.
+    let Ok(now) = clock_gettime(ClockId::CLOCK_MONOTONIC) else { return 0 };
+    now.tv_sec().unsigned_abs() * 1_000_000_000 + now.tv_nsec().unsigned_abs()
+}
+
+impl Clock for Bell {
+    fn now(&self) -> u64 {
+        now()
+    }
+
+    fn wait(&mut self, until: u64) -> bool {
+        loop {
+            let left = until.saturating_sub(now());
+            let left = TimeSpec::new((left / 1_000_000_000) as i64, (left % 1_000_000_000) as i64);
+            let mut descriptors = [PollFd::new(self.event.as_fd(), PollFlags::POLLIN)];
+            match ppoll(&mut descriptors, Some(left), None) {
+                Ok(0) => return false,
+                // Reading takes all rings at once.
+                Ok(_) => return self.event.read().is_ok(),
+                // A signal: what is left is waited for.
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waiting_ends_at_the_time_or_at_a_ring_and_rings_add_up_to_one() {
+        let mut bell = Bell::new().unwrap();
+        let until = now() + 5_000_000;
+        assert!(!bell.wait(until));
+        assert!(now() >= until);
+        bell.clone().ring();
+        bell.ring();
+        assert!(bell.wait(u64::MAX));
+        assert!(!bell.wait(now()));
+    }
+
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "somebody else rings")]
+    fn a_ring_of_another_thread_ends_the_waiting() {
+        let mut bell = Bell::new().unwrap();
+        let other = bell.clone();
+        let thread = std::thread::spawn(move || other.ring());
+        assert!(bell.wait(now() + 60_000_000_000));
+        thread.join().unwrap();
+    }
+}

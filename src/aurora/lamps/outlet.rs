@@ -1,0 +1,180 @@
+//! The addresses of outputs: names are looked up before the show and watched while it runs.
+//!
+//! The show thread only knows sockets. When a lamp that is configured by name has another address later, or
+//! was switched on later, its socket is pointed there from here: nothing is handed to the thread.
+
+use super::config::Config;
+use super::counters::Counters;
+use super::line::{Delay, Line};
+use super::pace::Pace;
+use super::paint::{Hear, Post};
+use super::plan::{Place, place, plans, port};
+use super::post::{Posted, Sync, Synced};
+use super::run::Stage;
+use super::wire::Udp;
+use super::{Kind, encode::sync};
+use crate::error::Error;
+use crate::http::mdns::{self, Mdns};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// How often names are looked up again.
+const AGAIN: Duration = Duration::from_secs(30);
+/// Looking up a name may take so long.
+const LOOK_UP: Duration = Duration::from_secs(3);
+
+/// One output and where it is.
+pub(crate) struct Outlet {
+    /// Numbers of its lamps.
+    pub(crate) lamps: Vec<usize>,
+    pub(crate) counters: Arc<Counters>,
+    /// Why it has no address yet.
+    pub(crate) away: Option<String>,
+    name: Option<Name>,
+}
+
+/// A name that can mean another address later.
+struct Name {
+    host: String,
+    port: u16,
+    socket: UdpSocket,
+    address: Option<SocketAddr>,
+}
+
+/// What is handed in for one show besides the configuration.
+pub(crate) struct Given {
+    pub(crate) hear: Option<Box<dyn Hear>>,
+    /// Outputs that send by themselves: number of the lamp.
+    pub(crate) posts: Vec<(usize, Box<dyn Post>)>,
+    pub(crate) id: [u8; 16],
+}
+
+/// Opens everything that a show needs. What cannot be reached now is opened all the same.
+///
+/// # Errors
+/// Broken when the system gives no sockets.
+pub(crate) async fn open(
+    config: &Config,
+    delays: &[Delay],
+    given: Given,
+    mdns: &Mdns,
+    begin: u64,
+) -> Result<(Stage, Vec<Outlet>), Error> {
+    let interface = config.interface.parse().ok();
+    let (mut lines, mut outlets) = (Vec::new(), Vec::new());
+    for plan in plans(config, delays, given.id) {
+        let size = (plan.size.div_ceil(512) + 1, plan.size);
+        let (wire, name, away) = dial(&plan.place, interface, size, mdns).await?;
+        let pace = Pace::new(plan.rate, plan.fastest, begin);
+        let line = Line::new(plan.parts, plan.size, plan.encoder, Box::new(wire), pace);
+        let counters = line.counters().clone();
+        outlets.push(Outlet { lamps: plan.lamps, counters, away, name });
+        lines.push(line);
+    }
+    let mut synced = Vec::new();
+    for (n, lamp) in config.lamp.iter().enumerate().filter(|(_, l)| l.kind == Kind::WledSync) {
+        let place = match place(&lamp.address, port(lamp.kind)) {
+            Place::Multicast => Place::Host(sync::GROUP.to_string(), sync::PORT),
+            host => host,
+        };
+        let (wire, name, away) = dial(&place, interface, (1, sync::SIZE), mdns).await?;
+        let line = Synced::new(Box::new(wire));
+        let counters = line.counters().clone();
+        outlets.push(Outlet { lamps: vec![n], counters, away, name });
+        synced.push(line);
+    }
+    let mut posted = Vec::new();
+    for (n, post) in given.posts {
+        let Some(lamp) = config.lamp.get(n) else { continue };
+        let rate = lamp.rate.unwrap_or(config.rate);
+        let pace = Pace::new(rate.min(config.rate), lamp.kind.fastest(), begin);
+        let post = Posted::new(n, post, lamp.pixels.into(), pace);
+        let counters = post.counters().clone();
+        outlets.push(Outlet { lamps: vec![n], counters, away: None, name: None });
+        posted.push(post);
+    }
+    let sync = given.hear.filter(|_| !synced.is_empty()).map(|hear| Sync::new(hear, synced));
+    let lead = f64::from(config.lead_ms) / 1000.0;
+    Ok((Stage { lines, posted, sync, lead }, outlets))
+}
+
+/// Opens the socket of one output, and says what to look up again and why it is away.
+async fn dial(
+    place: &Place,
+    interface: Option<Ipv4Addr>,
+    size: (usize, usize),
+    mdns: &Mdns,
+) -> Result<(Udp, Option<Name>, Option<String>), Error> {
+    let Place::Host(host, port) = place else {
+        return Ok((Udp::open(None, interface, size)?, None, None));
+    };
+    let (found, away) = match find(host, *port, mdns).await {
+        Ok(address) => (Some(address), None),
+        Err(e) => (None, Some(e.to_string())),
+    };
+    // Without a way there, as when the network is not up yet, it is pointed there later.
+    let (udp, away) = match Udp::open(found, interface, size) {
+        Ok(udp) => (udp, away),
+        Err(e) => (Udp::open(None, interface, size)?, Some(e.to_string())),
+    };
+    let address = found.filter(|_| away.is_none());
+    let name = Name { host: host.clone(), port: *port, socket: udp.other()?, address };
+    Ok((udp, Some(name), away))
+}
+
+/// Looks a name up: IPv4 first, as few lamps know anything else.
+pub(crate) async fn find(host: &str, port: u16, mdns: &Mdns) -> Result<SocketAddr, Error> {
+    if let Ok(ip) = host.parse::<IpAddr>() {
+        return Ok(SocketAddr::new(ip, port));
+    }
+    let unknown =
+        || Error::offline(format!("the name '{host}' is not known here; try its IP address"));
+    if mdns::is_local(host) {
+        let found = mdns.resolve(host, LOOK_UP).await?;
+        return found.first().map(|ip| SocketAddr::new(*ip, port)).ok_or_else(unknown);
+    }
+    let looked = tokio::time::timeout(LOOK_UP, tokio::net::lookup_host((host, port))).await;
+    let mut found: Vec<SocketAddr> =
+        looked.map_err(|_| unknown())?.map_err(|e| unknown().because(e))?.collect();
+    found.sort_by_key(SocketAddr::is_ipv6);
+    found.first().copied().ok_or_else(unknown)
+}
+
+impl Outlet {
+    /// Looks the name up again when it may have changed, and points the socket at what is found.
+    async fn look(&mut self, mdns: &Mdns) {
+        let Some(name) = &mut self.name else { return };
+        let literal = name.host.parse::<IpAddr>().is_ok();
+        let failing = self.counters.read().errors_in_a_row > 0;
+        if name.address.is_some() && (literal || !failing) {
+            return;
+        }
+        match find(&name.host, name.port, mdns).await {
+            Ok(address) if name.address == Some(address) => {}
+            Ok(address) => match name.socket.connect(address) {
+                Ok(()) => (name.address, self.away) = (Some(address), None),
+                Err(e) => self.away = Some(format!("there is no way to {address}: {e}")),
+            },
+            Err(e) => self.away = Some(e.to_string()),
+        }
+    }
+}
+
+/// Looks after all names until `stop`.
+pub(crate) async fn watch(
+    outlets: Arc<tokio::sync::Mutex<Vec<Outlet>>>,
+    mdns: Mdns,
+    stop: CancellationToken,
+) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(AGAIN) => {}
+            () = stop.cancelled() => return,
+        }
+        for outlet in outlets.lock().await.iter_mut() {
+            outlet.look(&mdns).await;
+        }
+    }
+}

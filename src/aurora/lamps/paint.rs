@@ -1,0 +1,26 @@
+//! What the show thread asks for pictures.
+
+use super::encode::sync::Levels;
+use crate::aurora::light::Light;
+
+/// Paints lamps. It is called by the show thread: it must not wait, lock or allocate.
+pub trait Paint: Send {
+    /// Paints the lamp with this number as it is to be seen at `seconds` of `CLOCK_MONOTONIC`.
+    fn paint(&mut self, lamp: usize, seconds: f64, pixels: &mut [Light]);
+}
+
+/// Tells what was heard, for lamps that make pictures of sound themselves. Same rules as [`Paint`].
+pub trait Hear: Send {
+    /// Takes in what is new since the last call; whether there was anything.
+    fn hear(&mut self, levels: &mut Levels) -> bool;
+}
+
+/// An output that takes a picture and sends it on by itself: a mailbox, an entertainment area. Same
+/// rules as [`Paint`].
+pub trait Post: Send {
+    /// Seconds from posting to light.
+    fn latency(&self) -> f64;
+    /// Takes a picture in place of the one before. `accent`: it became much brighter, on a beat. It is to be
+    /// `seen` at this second of `CLOCK_MONOTONIC`.
+    fn post(&mut self, pixels: &[Light], accent: bool, seen: f64);
+}

@@ -1,0 +1,77 @@
+//! The show thread's work: waits for the next time at which an output is due, or for news, and gives every
+//! output its turn.
+//!
+//! It allocates nothing, locks nothing and logs nothing while the show runs. There is no queue: what was
+//! not sent at its time is painted anew for the next one. Outputs cannot delay each other, as no send
+//! ever waits.
+
+use super::bell::Clock;
+use super::line::Line;
+use super::paint::Paint;
+use super::post::{Posted, Sync};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The thread looks for the end at least so often, in nanoseconds.
+const AT_LEAST: u64 = 1_000_000_000;
+
+/// All outputs of a show. When it is dropped each of them is told that the show is over, also when
+/// whoever paints panics.
+pub(crate) struct Stage {
+    pub(crate) lines: Vec<Line>,
+    pub(crate) posted: Vec<Posted>,
+    pub(crate) sync: Option<Sync>,
+    /// Seconds by which light is seen ahead of the sound.
+    pub(crate) lead: f64,
+}
+
+impl Stage {
+    /// Plays until `stop`; whoever sets it rings the bell, too.
+    pub(crate) fn run(&mut self, clock: &mut dyn Clock, paint: &mut dyn Paint, stop: &AtomicBool) {
+        let mut news = false;
+        while !stop.load(Ordering::Acquire) {
+            self.turn(clock, news, paint);
+            let dues = self.lines.iter().map(Line::due);
+            let due = dues.chain(self.posted.iter().map(Posted::due)).min();
+            let latest = clock.now() + AT_LEAST;
+            news = clock.wait(due.map_or(latest, |due| due.min(latest)));
+        }
+    }
+
+    fn turn(&mut self, clock: &dyn Clock, news: bool, paint: &mut dyn Paint) {
+        for line in &mut self.lines {
+            line.turn(clock, news, self.lead, paint);
+        }
+        for posted in &mut self.posted {
+            posted.turn(clock, news, self.lead, paint);
+        }
+        if news && let Some(sync) = &mut self.sync {
+            sync.turn(clock);
+        }
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        for line in &mut self.lines {
+            line.end();
+        }
+        if let Some(sync) = &mut self.sync {
+            sync.end();
+        }
+    }
+}
+
+/// Asks the system to run this thread ahead of all ordinary ones; whether it does. It needs
+/// `CAP_SYS_NICE`, or a limit such as systemd's `LimitRTPRIO=`.
+pub(crate) fn go_ahead_of_others() -> bool {
+    // Below the thread that listens: sound that is lost cannot be heard again.
+    let wanted = nix::libc::sched_param { sched_priority: 10 };
+    #[allow(unsafe_code, reason = "no safe call sets a policy; the pointer lives through the call")]
+    let done = unsafe {
+        nix::libc::sched_setscheduler(0, nix::libc::SCHED_FIFO, std::ptr::from_ref(&wanted))
+    };
+    done == 0
+}
+
+#[cfg(test)]
+mod tests;
