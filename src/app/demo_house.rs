@@ -2,6 +2,8 @@
 
 use crate::app::cli::Options;
 use crate::app::config::{Config, Found};
+use crate::aurora;
+use crate::aurora::lamps::{Kind, Lamp};
 use crate::config::Secret;
 use crate::demo;
 use crate::error::Error;
@@ -17,10 +19,12 @@ use std::path::Path;
 /// Turns the configuration into the demo's: nothing real is reached, nothing real is touched, and
 /// what is wrong with the settings of a real house does not matter.
 pub(super) fn settle(found: Found, options: &Options) -> Result<Config, Error> {
-    let mut config = found.without(&["home", "mqtt", "store"]).whole()?;
+    let mut config = found.without(&["home", "mqtt", "aurora", "store"]).whole()?;
     config.home = home::Config { seed_names: config.home.seed_names, ..home::Config::default() };
     // What is published reaches the made-up devices only.
     config.mqtt = mqtt::Config { read_only: false, ..mqtt::Config::default() };
+    // No sound card is opened and no lamp of the network is sent anything.
+    config.aurora = aurora::Config { input: "sample".into(), ..aurora::Config::default() };
     config.store.redis_url = Secret::default();
     config.http.mdns = false;
     // Beside a real house the demo keeps nothing of its own in that house's folder.
@@ -39,10 +43,30 @@ pub(super) fn settle(found: Found, options: &Options) -> Result<Config, Error> {
 /// Starts the made-up house and points `home` and `mqtt` at it; returns where its broker is.
 pub(super) async fn start(config: &mut Config, tasks: &Tasks) -> Result<String, Error> {
     let house = demo::start(&config.demo, tasks).await?;
+    config.aurora.lamp = lamps(&house);
+    config.mqtt.listen_to(&house.broker);
     config.home.url = house.url;
     config.home.token = house.token;
-    config.mqtt.listen_to(&house.broker);
     Ok(config.mqtt.broker.clone())
+}
+
+/// The lamps of the demo: a strip, and lights of its house.
+fn lamps(house: &demo::DemoHouse) -> Vec<Lamp> {
+    let lights = house.lights.iter().map(|(id, area)| Lamp {
+        name: (*id).into(),
+        kind: Kind::Home,
+        address: (*id).into(),
+        area: (*area).into(),
+        ..Lamp::default()
+    });
+    let strip = Lamp {
+        name: "Shelf strip".into(),
+        kind: Kind::Ddp,
+        address: house.strip.to_string(),
+        pixels: 60,
+        ..Lamp::default()
+    };
+    std::iter::once(strip).chain(lights).collect()
 }
 
 /// The token of the last demo, so that a client's configuration stays good.

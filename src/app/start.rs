@@ -4,10 +4,12 @@ use crate::app::cli::Options;
 use crate::app::config::{self, Config};
 use crate::app::place::Place;
 use crate::app::{demo_house, logs, say, welcome};
+use crate::aurora::{self, Aurora};
 use crate::devices::{self, Devices};
 use crate::error::Error;
 use crate::events::Events;
 use crate::home::{self, Home};
+use crate::http::ask::Ask;
 use crate::http::guard::Guard;
 use crate::http::mdns::Mdns;
 use crate::http::{Counters, Router, control, in_json, serve, tls};
@@ -66,7 +68,7 @@ async fn run_until_signal(
     let brokers = mqtt::Reach::new(&mdns, config.http.ca_file.as_deref());
     let ground =
         Ground { events, tasks, store: &store, policy: &policy, mdns: &mdns, brokers: &brokers };
-    let parts = parts(&config, demo, shown, &ground)?;
+    let parts = parts(&config, demo, shown, &ground).await?;
     let bound = listen(&config, parts, &ground).await?;
     let url = url_of(&bound);
     say(&format!("listening on {url}"));
@@ -113,7 +115,12 @@ struct Shown {
 }
 
 /// Starts the services and puts together what they hand in.
-fn parts(config: &Config, demo: bool, shown: Shown, ground: &Ground<'_>) -> Result<Parts, Error> {
+async fn parts(
+    config: &Config,
+    demo: bool,
+    shown: Shown,
+    ground: &Ground<'_>,
+) -> Result<Parts, Error> {
     let Ground { events, tasks, store, policy, mdns, .. } = *ground;
     let counters = Counters::default();
     let guard = Guard::new(&config.http, policy, &counters)?;
@@ -146,6 +153,17 @@ fn parts(config: &Config, demo: bool, shown: Shown, ground: &Ground<'_>) -> Resu
         gather.push(mqtt::gather(&mqtt));
         router = router.merge(mqtt::routes(&mqtt, &toolbox));
         api.extend(mqtt::API);
+    }
+    if config.runs("aurora") {
+        let ask = Ask::new(tls::client(config.http.ca_file.as_deref())?, mdns, tasks);
+        let (data_dir, home) = (&*config.data_dir, house.as_ref());
+        let base = aurora::Base { data_dir, tasks, policy, store, mdns, ask: &ask, home };
+        let aurora = Aurora::start(&config.aurora, base).await?;
+        aurora::offer(&aurora, &toolbox);
+        pages.push(aurora::page(&aurora));
+        gather.push(aurora::gather(&aurora));
+        router = router.merge(aurora::routes(&aurora, &toolbox));
+        api.extend(aurora::API);
     }
     if config.runs("plugins") && config.plugins.enabled {
         let dir = &config.data_dir;
@@ -204,12 +222,16 @@ async fn listen(
     let guarded = parts.guard.protect(parts.router.clone());
     let bound = server.listen("http", &http.host, http.port, guarded).await?;
     let mut ports: Vec<u16> = bound.iter().map(SocketAddr::port).collect();
-    if let Some(port) = config.mqtt.web_port.filter(|_| config.runs("mqtt")) {
-        let own = &config.mqtt.web_host;
+    let fronts = [
+        ("mqtt", "mqtt page", config.mqtt.web_port, &config.mqtt.web_host),
+        ("aurora", "aurora page", config.aurora.web_port, &config.aurora.web_host),
+    ];
+    for (service, name, port, own) in fronts {
+        let Some(port) = port.filter(|_| config.runs(service)) else { continue };
         let host = if own.is_empty() { &http.host } else { own };
-        let front = parts.guard.protect(web::front(parts.router.clone(), "mqtt", tasks));
-        for address in server.listen("mqtt page", host, port, front).await? {
-            log::info!("the page of MQTT is at http://{address}");
+        let front = parts.guard.protect(web::front(parts.router.clone(), service, tasks));
+        for address in server.listen(name, host, port, front).await? {
+            log::info!("the {name} is at http://{address}");
             ports.push(address.port());
         }
     }

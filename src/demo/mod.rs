@@ -21,6 +21,7 @@ mod registry;
 mod rest;
 mod server;
 mod session;
+mod strip;
 mod sun;
 mod template;
 mod time;
@@ -31,6 +32,7 @@ use crate::error::Error;
 use crate::mqtt::{Broker, Embedded};
 use crate::tasks::{Tasks, Whose};
 use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// Settings of the demo house.
@@ -67,7 +69,19 @@ pub struct DemoHouse {
     pub token: Secret,
     /// The broker of its devices.
     pub broker: Broker,
+    /// Where its strip of lights takes pictures as DDP.
+    pub strip: SocketAddr,
+    /// Lights of it that follow music well, by entity id and the name of their place.
+    pub lights: &'static [(&'static str, &'static str)],
 }
+
+/// Lights in several rooms, coloured ones and plain ones.
+const LIGHTS: &[(&str, &str)] = &[
+    ("light.floor_lamp", "Living room"),
+    ("light.bedside_lamp", "Bedroom"),
+    ("light.living_room_ceiling", "Living room"),
+    ("light.kitchen_counter", "Kitchen"),
+];
 
 /// Starts the demo house on free loopback ports; it runs until `tasks` ends.
 ///
@@ -93,7 +107,10 @@ pub async fn start(config: &Config, tasks: &Tasks) -> Result<DemoHouse, Error> {
         status.up();
         server::run(listener.clone(), shared.clone(), runner.clone(), stop)
     });
-    Ok(DemoHouse { url: format!("http://{address}"), token: Secret::new(token), broker })
+    let (socket, strip) = strip::open().await?;
+    tasks.spawn("demo_strip", move |stop| strip::run(socket.clone(), stop));
+    let url = format!("http://{address}");
+    Ok(DemoHouse { url, token: Secret::new(token), broker, strip, lights: LIGHTS })
 }
 
 fn token() -> Result<String, Error> {

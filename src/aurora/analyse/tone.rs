@@ -25,6 +25,15 @@ pub struct Key {
     pub minor: bool,
 }
 
+impl std::fmt::Display for Key {
+    /// As people write it: `F# minor`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        const NAMES: [&str; 12] = ["C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"];
+        let name = NAMES[usize::from(self.tonic) % 12];
+        write!(f, "{name} {}", if self.minor { "minor" } else { "major" })
+    }
+}
+
 /// Follows the pitch classes.
 pub(super) struct Tone {
     bin: f32,

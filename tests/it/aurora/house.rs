@@ -26,7 +26,9 @@ async fn known(rig: &Rig, bulbs: &Bulbs) {
     until("the lamps are known", async || {
         let got = rig.try_tool("home_get", args.clone()).await;
         let has_all = |got: &Value| !got["entities"].to_string().contains("unknown");
-        got.is_ok_and(|got| got["entities"].as_array().unwrap().len() == bulbs.ids.len() && has_all(&got))
+        got.is_ok_and(|got| {
+            got["entities"].as_array().unwrap().len() == bulbs.ids.len() && has_all(&got)
+        })
     })
     .await;
 }
@@ -70,7 +72,8 @@ async fn a_beat_is_one_call_for_all_lamps_that_are_then_as_they_were() {
     drop(painter);
     let (told, report) = (bulbs.told(), show.report());
     let shared = calls(&told).into_iter().filter(|call| {
-        let lamps: BTreeSet<_> = told.iter().filter(|t| t.context == *call).map(|t| t.lamp).collect();
+        let lamps: BTreeSet<_> =
+            told.iter().filter(|t| t.context == *call).map(|t| t.lamp).collect();
         lamps.len() == 3
     });
     assert!(shared.count() >= 8, "{told:?}");

@@ -181,7 +181,7 @@ fn the_numbers_of_the_broker_stand_among_the_metrics() {
 fn second_port(hearth: &Hearth) -> String {
     wait_for("the second port", || {
         let log = hearth.log();
-        let line = log.lines().find(|line| line.contains("the page of MQTT is at "))?;
+        let line = log.lines().find(|line| line.contains("the mqtt page is at "))?;
         line.split("is at ").nth(1).map(|url| url.trim().to_owned())
     })
 }

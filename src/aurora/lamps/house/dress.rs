@@ -151,7 +151,13 @@ mod tests {
     fn bulb(modes: &[&str], attributes: Value) -> Bulb {
         let modes = modes.iter().map(|mode| (*mode).to_owned()).collect();
         let Value::Object(attributes) = attributes else { panic!() };
-        Bulb { modes, attributes, state: "on".into(), kelvin: Some((2000, 6500)), ..Bulb::default() }
+        Bulb {
+            modes,
+            attributes,
+            state: "on".into(),
+            kelvin: Some((2000, 6500)),
+            ..Bulb::default()
+        }
     }
 
     fn told(modes: &[&str], light: [f32; 3]) -> Value {

@@ -1,0 +1,127 @@
+//! `/api/aurora/levels`: what is heard, and what the lamps show of it, 25 times a second.
+//!
+//! Each event `frame` has `level` and `peak` (0 to 1), `clipped`, `open` (there is sound), `sixteen` (WLED's
+//! bands, 0 to 1), `beat` (`bpm`, `phase` 0 to 1, place `beat` `of` a bar, `sure`; null without one), `key`,
+//! `arc` and `lamps`, the colours of each lamp of the status in its order. Sound is captured while
+//! somebody reads this.
+
+use crate::aurora::Aurora;
+use crate::aurora::listen::{Follower, Heard, Joined};
+use crate::aurora::moment::Watcher;
+use crate::aurora::routes::{Desk, Who};
+use crate::aurora::show::Profile;
+use crate::aurora::studio::Rehearsal;
+use crate::error::Error;
+use crate::http::{Bytes, Extension, HeaderMap, Response, State, sse};
+use crate::policy::{Caller, Level};
+use crate::web;
+use serde_json::{Value, json};
+use std::pin::Pin;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout};
+
+/// Between two events.
+const PAUSE: Duration = Duration::from_millis(40);
+
+/// Answers `GET /api/aurora/levels`.
+pub(super) async fn levels(
+    State(desk): State<Desk>,
+    Extension(caller): Who,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
+    let aurora = &desk.aurora;
+    aurora.policy().check(&caller, "aurora", Level::Read)?;
+    let feed = Feed {
+        _joined: aurora.listening().join(),
+        heard: aurora.listening().follow()?,
+        looks: aurora.looks(),
+        rehearsal: aurora.rehearse(&caller)?,
+        names: names(aurora, &caller),
+        watcher: Watcher::default(),
+        until: Box::pin(web::until_barred(aurora.policy(), aurora.tasks(), &caller, &headers)),
+        aurora: aurora.clone(),
+        caller,
+        due: Instant::now(),
+    };
+    Ok(sse::answer_with(futures_util::stream::unfold(feed, |mut feed| async move {
+        let frame = feed.next().await?;
+        Some((frame, feed))
+    })))
+}
+
+struct Feed {
+    _joined: Joined,
+    heard: Follower,
+    looks: watch::Receiver<Profile>,
+    rehearsal: Rehearsal,
+    /// The lamps that are rehearsed on.
+    names: Vec<String>,
+    watcher: Watcher,
+    until: Pin<Box<dyn Future<Output = ()> + Send>>,
+    aurora: Aurora,
+    caller: Caller,
+    /// No event before.
+    due: Instant,
+}
+
+impl Feed {
+    /// Waits for the next piece of the stream; `None` at its end.
+    async fn next(&mut self) -> Option<Bytes> {
+        tokio::select! {
+            biased;
+            () = &mut self.until => return None,
+            () = sleep_until(self.due) => {}
+        }
+        let heard = tokio::select! {
+            biased;
+            () = &mut self.until => return None,
+            heard = timeout(sse::KEEP_ALIVE, self.heard.next()) => heard,
+        };
+        // Nothing is heard while the input is away.
+        let Ok(heard) = heard else { return Some(Bytes::from_static(b":\n\n")) };
+        self.due = Instant::now() + PAUSE;
+        self.renew();
+        Some(self.event(&heard))
+    }
+
+    /// Takes over what was changed since the last event.
+    fn renew(&mut self) {
+        let names = names(&self.aurora, &self.caller);
+        if names != self.names {
+            match self.aurora.rehearse(&self.caller) {
+                Ok(rehearsal) => (self.rehearsal, self.names) = (rehearsal, names),
+                Err(e) => log::debug!("the page cannot show these lamps: {e}"),
+            }
+        }
+        if self.looks.has_changed().unwrap_or_default() {
+            let look = self.looks.borrow_and_update().clone();
+            self.rehearsal.change(&look);
+        }
+    }
+
+    fn event(&mut self, heard: &Heard) -> Bytes {
+        self.watcher.see(&heard.frame, heard.at);
+        let moment = self.watcher.at(heard.at);
+        let level = heard.frame.level;
+        let round = |x: f32| (x * 1000.0).round() / 1000.0;
+        let beat = moment.beat.map_or(Value::Null, |place| {
+            json!({
+                "bpm": round(60.0 / place.period), "phase": round(place.phase),
+                "beat": place.bar.map(|bar| bar.beat), "of": place.bar.map(|bar| bar.of),
+                "sure": round(place.sure),
+            })
+        });
+        let event = json!({
+            "level": round(level.rms), "peak": round(level.peak), "clipped": level.clipped,
+            "open": level.open, "sixteen": moment.sixteen.map(round), "beat": beat,
+            "key": heard.frame.key.map(|key| key.to_string()), "arc": heard.frame.arc.word(),
+            "lamps": self.rehearsal.paint(heard),
+        });
+        format!("event: frame\ndata: {event}\n\n").into()
+    }
+}
+
+fn names(aurora: &Aurora, caller: &Caller) -> Vec<String> {
+    aurora.stage(caller).iter().map(|lamp| format!("{} {}", lamp.name, lamp.pixels)).collect()
+}

@@ -1,0 +1,93 @@
+//! What Aurora is doing, for tools, the page and `/metrics`.
+
+use crate::aurora::Aurora;
+use crate::aurora::listen::Doing;
+use crate::aurora::show::{Palette, effects};
+use crate::aurora::studio::UNSAVED;
+use crate::aurora::tools::zone;
+use crate::error::Error;
+use crate::policy::Caller;
+use crate::text::clean;
+use serde_json::{Value, json};
+
+/// A palette is shown by so many of its colours.
+const STEPS: usize = 8;
+
+/// Everything but the levels, which come as a stream.
+///
+/// # Errors
+/// As the folder of saved looks.
+pub(super) async fn status(aurora: &Aurora, caller: &Caller) -> Result<Value, Error> {
+    let report = aurora.listening().report();
+    let state = match report.state {
+        Doing::Idle | Doing::Ended => "idle",
+        Doing::Listening => "listening",
+        Doing::Waiting => "away",
+    };
+    let by = aurora.runs().await;
+    let look = aurora.look();
+    Ok(json!({
+        "show": { "running": by.is_some(), "by": by, "source": by.as_ref().map(|_| "sound") },
+        "input": {
+            "name": report.chosen, "open": report.input, "state": state,
+            "why": report.reason.as_deref().map(|why| clean(why, 300)),
+            "rate": report.rate.unwrap_or_default(), "form": report.form,
+            "xruns": report.overruns, "reopened": report.reopened, "real_time": report.realtime,
+            "clipped": report.clipped, "sounding": report.sounding,
+        },
+        "inputs": aurora.listening().inputs().iter().map(|name| json!({
+            "name": name, "label": label(name),
+        })).collect::<Vec<_>>(),
+        "zones": look.zones.iter().map(zone).collect::<Vec<_>>(),
+        "lamps": lamps(aurora, caller).await,
+        "effects": effects::all().map(|effect| json!({
+            "name": effect.name, "about": effect.what,
+        })).collect::<Vec<_>>(),
+        "palettes": Palette::names().filter_map(|name| Some(json!({
+            "name": name, "colours": colours(&Palette::named(name)?),
+        }))).collect::<Vec<_>>(),
+        "profiles": aurora.shelf().names()?,
+        "profile": Some(&look.name).filter(|name| *name != UNSAVED),
+        "playback": Value::Null,
+        "limits_flashes": aurora.config().limit_flashes,
+    }))
+}
+
+/// The lamps, with what their outputs did when a show runs.
+async fn lamps(aurora: &Aurora, caller: &Caller) -> Vec<Value> {
+    let reports = aurora.reports().await;
+    let row = |lamp: &crate::aurora::lamps::Lamp| {
+        let latency = aurora.lamps().latencies().row(lamp);
+        let report = reports.iter().find(|report| report.name == lamp.name);
+        let counts = report.map(|report| report.counts.clone()).unwrap_or_default();
+        let state = match report {
+            None => "idle".to_owned(),
+            Some(report) => report.away.as_ref().map_or_else(|| "ok".into(), |why| clean(why, 200)),
+        };
+        json!({
+            "name": clean(&lamp.name, 60), "kind": lamp.kind, "address": clean(&lamp.address, 100),
+            "pixels": lamp.pixels, "state": state,
+            "latency_ms": latency.ms, "latency_source": latency.source,
+            "sent": counts.pictures, "dropped": counts.dropped, "errors": counts.errors,
+            "late_ms_p99": counts.p99_us as f64 / 1000.0,
+        })
+    };
+    aurora.roster(caller).iter().map(row).collect()
+}
+
+/// What people read in place of an input's name.
+fn label(name: &str) -> String {
+    match name {
+        "" => "first sound card".into(),
+        "sample" => "sample music of Hearth".into(),
+        name => clean(name, 120),
+    }
+}
+
+fn colours(palette: &Palette) -> Vec<String> {
+    let hex = |n: usize| {
+        let [r, g, b] = palette.at(n as f32 / (STEPS - 1) as f32).bytes(2.2);
+        format!("#{r:02x}{g:02x}{b:02x}")
+    };
+    (0..STEPS).map(hex).collect()
+}

@@ -1,0 +1,237 @@
+//! The studio: what Aurora is doing now, and the handle on it.
+//!
+//! It holds the ear ([`Listening`]), the lamps of the house ([`roster`]), the look that was chosen
+//! ([`look`]) and, while there is one, the running show ([`running`]). Whoever only looks sees a
+//! [`rehearsal`]: the same look on the same lamps, painted for the page alone.
+
+mod look;
+mod painter;
+mod rehearsal;
+mod roster;
+mod running;
+
+pub(super) use look::{Change, UNSAVED};
+pub(super) use rehearsal::Rehearsal;
+
+use crate::aurora::Config;
+use crate::aurora::lamps::house::HouseLamps;
+use crate::aurora::lamps::{Bell, Kind, Lamp, LampReport, Lamps};
+use crate::aurora::listen::Listening;
+use crate::aurora::show::{Fixture, Profile, Shelf};
+use crate::error::Error;
+use crate::home::Home;
+use crate::http::ask::Ask;
+use crate::http::mdns::Mdns;
+use crate::policy::{Caller, Policy};
+use crate::store::Store;
+use crate::tasks::Tasks;
+use look::Look;
+use roster::Roster;
+use running::Running;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::{Mutex, watch};
+
+/// Aurora. Cloning it is cheap.
+#[derive(Clone)]
+pub struct Aurora {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    config: Config,
+    tasks: Tasks,
+    policy: Policy,
+    listening: Listening,
+    /// Rung with every frame, for the thread of the lamps.
+    bell: Bell,
+    lamps: Lamps,
+    house: Option<HouseLamps>,
+    roster: Roster,
+    shelf: Shelf,
+    look: Look,
+    running: Mutex<Option<Running>>,
+}
+
+/// What the service stands on.
+pub struct Base<'a> {
+    /// Where sound files and saved looks are, unless the settings say otherwise.
+    pub data_dir: &'a Path,
+    /// What keeps it running.
+    pub tasks: &'a Tasks,
+    /// Who may what.
+    pub policy: &'a Policy,
+    /// Where delays, lamps and the look are kept.
+    pub store: &'a Store,
+    /// Finds lamps.
+    pub mdns: &'a Mdns,
+    /// Asks lamps that speak HTTP.
+    pub ask: &'a Ask,
+    /// The house whose lights can be lamps.
+    pub home: Option<&'a Home>,
+}
+
+impl Aurora {
+    /// Starts the threads for sound and light, which sleep until they are needed. Lamps that a Hearth
+    /// that was killed had taken get back what they showed.
+    ///
+    /// # Errors
+    /// Invalid when a setting is wrong; Broken when the system gives no thread; what the store says.
+    pub async fn start(config: &Config, base: Base<'_>) -> Result<Aurora, Error> {
+        let Base { data_dir, tasks, policy, store, mdns, ask, home } = base;
+        let folder = |own: &str, usual: &str| match own {
+            "" => data_dir.join(usual),
+            own => PathBuf::from(own),
+        };
+        let bell = Bell::new()?;
+        let shared = Shared {
+            listening: Listening::start(&config.sound(), tasks, Some(bell.clone()))?,
+            bell,
+            lamps: Lamps::start(tasks, mdns, ask, store).await?,
+            house: home.map(|home| HouseLamps::start(home, policy, store, tasks)),
+            roster: Roster::open(config, store).await?,
+            shelf: Shelf::new(folder(&config.profiles_dir, "aurora-profiles")),
+            look: Look::open(store).await?,
+            running: Mutex::new(None),
+            tasks: tasks.clone(),
+            policy: policy.clone(),
+            config: config.clone(),
+        };
+        Ok(Aurora { shared: Arc::new(shared) })
+    }
+
+    pub(super) fn config(&self) -> &Config {
+        &self.shared.config
+    }
+
+    pub(super) fn policy(&self) -> &Policy {
+        &self.shared.policy
+    }
+
+    pub(super) fn tasks(&self) -> &Tasks {
+        &self.shared.tasks
+    }
+
+    pub(super) fn listening(&self) -> &Listening {
+        &self.shared.listening
+    }
+
+    pub(super) fn lamps(&self) -> &Lamps {
+        &self.shared.lamps
+    }
+
+    pub(super) fn house(&self) -> Option<&HouseLamps> {
+        self.shared.house.as_ref()
+    }
+
+    pub(super) fn shelf(&self) -> &Shelf {
+        &self.shared.shelf
+    }
+
+    /// The lamps that this caller may use.
+    pub(super) fn roster(&self, caller: &Caller) -> Vec<Lamp> {
+        let all = self.shared.roster.all();
+        all.into_iter().filter(|lamp| may_use(caller, lamp)).collect()
+    }
+
+    /// Adds a lamp.
+    ///
+    /// # Errors
+    /// Refused for a token of chosen entities; Conflict, Invalid and Limit say what is wrong with it.
+    pub(super) async fn add_lamp(&self, caller: &Caller, lamp: Lamp) -> Result<(), Error> {
+        whole_house(caller)?;
+        self.shared.roster.add(lamp).await
+    }
+
+    /// Removes a lamp that was added.
+    ///
+    /// # Errors
+    /// As [`Aurora::add_lamp`]; NotFound when there is none of that name.
+    pub(super) async fn remove_lamp(&self, caller: &Caller, name: &str) -> Result<(), Error> {
+        whole_house(caller)?;
+        self.shared.roster.remove(name).await
+    }
+
+    /// The look that is shown, or would be.
+    pub(super) fn look(&self) -> Profile {
+        self.shared.look.now()
+    }
+
+    /// Told whenever the look changes.
+    pub(super) fn looks(&self) -> watch::Receiver<Profile> {
+        self.shared.look.watch()
+    }
+
+    /// Changes the look; returns the lamps it names that are not in the running show.
+    ///
+    /// # Errors
+    /// Invalid says what cannot be; nothing is changed then.
+    pub(super) async fn change_look(&self, change: Change) -> Result<Vec<String>, Error> {
+        let next = change.apply(self.look())?;
+        self.use_look(next).await
+    }
+
+    /// Shows another profile.
+    ///
+    /// # Errors
+    /// As [`Aurora::change_look`].
+    pub(super) async fn use_look(&self, next: Profile) -> Result<Vec<String>, Error> {
+        next.check()?;
+        let running = self.shared.running.lock().await;
+        let missing = match &*running {
+            Some(running) => running.change(&next)?,
+            None => Vec::new(),
+        };
+        self.shared.look.keep(next).await?;
+        Ok(missing)
+    }
+
+    /// How each lamp of the running show does; of the others what is known of their delay.
+    pub(super) async fn reports(&self) -> Vec<LampReport> {
+        match &*self.shared.running.lock().await {
+            Some(running) => running.reports().await,
+            None => Vec::new(),
+        }
+    }
+
+    /// A rehearsal of the look for the page, on the lamps that `caller` may use.
+    ///
+    /// # Errors
+    /// Invalid when the look cannot be shown on them.
+    pub(super) fn rehearse(&self, caller: &Caller) -> Result<Rehearsal, Error> {
+        Rehearsal::new(fixtures(&self.stage(caller)), &self.look(), self.config().limit_flashes)
+    }
+
+    /// What is painted when nobody names lamps: those there are, or two to look at while there are none.
+    pub(super) fn stage(&self, caller: &Caller) -> Vec<Lamp> {
+        let lamps = self.roster(caller);
+        if !lamps.is_empty() {
+            return lamps;
+        }
+        let example = |name: &str, pixels| Lamp { name: name.into(), pixels, ..Lamp::default() };
+        vec![example("example strip", 60), example("example bulb", 1)]
+    }
+}
+
+/// Lamps as a show sees them.
+fn fixtures(lamps: &[Lamp]) -> Vec<Fixture> {
+    let fixture = |lamp: &Lamp| Fixture { name: lamp.name.clone(), pixels: lamp.pixels.into() };
+    lamps.iter().map(fixture).collect()
+}
+
+/// Whether a caller may use this lamp at all; for lights of Home Assistant `home` decides at each call.
+fn may_use(caller: &Caller, lamp: &Lamp) -> bool {
+    lamp.kind == Kind::Home || caller.grant.entities.is_open()
+}
+
+/// Refuses a token whose grant is limited to entities where no entity is meant.
+fn whole_house(caller: &Caller) -> Result<(), Error> {
+    if caller.grant.entities.is_open() {
+        return Ok(());
+    }
+    Err(Error::refused(format!(
+        "'{}' may use only some entities of the house; lamps that are not Home Assistant's need a token \
+         without such limits",
+        caller.name
+    )))
+}
