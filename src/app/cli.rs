@@ -34,6 +34,12 @@ pub(super) enum Command {
     },
     Token(Token),
     AudioList,
+    AudioTest {
+        /// The configured one when there is none.
+        input: Option<String>,
+        seconds: u32,
+        save: Option<PathBuf>,
+    },
     AudioBeats {
         file: PathBuf,
         offline: bool,
@@ -82,6 +88,8 @@ struct Given {
     labels: Vec<String>,
     level: Option<Level>,
     form: Option<Form>,
+    seconds: Option<u32>,
+    save: Option<PathBuf>,
     help: bool,
     version: bool,
 }
@@ -139,7 +147,7 @@ fn read(
 /// Options that only some commands take; [`help::SUBS`] says which.
 const OWN: &[&str] = &[
     "service", "area", "label", "level", "http", "stdio", "ssh", "demo", "exposed", "find",
-    "force", "offline",
+    "force", "offline", "seconds", "save",
 ];
 
 fn read_own(
@@ -155,6 +163,8 @@ fn read_own(
         "level" => given.level = Some(level(&parser.value()?.string()?)?),
         "http" => given.form = Some(Form::Http),
         "stdio" => given.form = Some(Form::Stdio),
+        "seconds" => given.seconds = Some(seconds(&parser.value()?.string()?)?),
+        "save" => given.save = Some(parser.value()?.into()),
         "ssh" => given.form = Some(Form::Ssh(parser.value()?.string()?)),
         _ => {}
     }
@@ -216,6 +226,7 @@ fn choose(mut given: Given) -> Result<Command, Error> {
     let name = match (sub.takes, rest) {
         ("", []) => String::new(),
         ("", [extra, ..]) => return Err(wrong(format!("'{}' is too much", extra.escape_debug()))),
+        (takes, []) if takes.starts_with('[') => String::new(),
         (takes, []) => return Err(wrong(format!("{takes} is missing"))),
         (_, [name]) => name.clone(),
         (_, [_, extra, ..]) => {
@@ -247,6 +258,11 @@ fn command(sub: &str, name: String, given: Given) -> Command {
         "token list" => Command::Token(Token::List),
         "token revoke" => Command::Token(Token::Revoke { name, force: is("force") }),
         "audio list" => Command::AudioList,
+        "audio test" => Command::AudioTest {
+            input: Some(name).filter(|name| !name.is_empty()),
+            seconds: given.seconds.unwrap_or(5),
+            save: given.save,
+        },
         "audio beats" => Command::AudioBeats { file: name.into(), offline: is("offline") },
         "audio levels" => Command::AudioLevels { file: name.into() },
         _ => Command::Serve { demo: false },
@@ -258,6 +274,11 @@ fn level(text: &str) -> Result<Level, lexopt::Error> {
         .into_iter()
         .find(|level| level.word() == text)
         .ok_or_else(|| format!("--level is '{text}', but must be read, control or admin").into())
+}
+
+fn seconds(text: &str) -> Result<u32, lexopt::Error> {
+    let number = text.parse().ok().filter(|seconds| (1..=86_400).contains(seconds));
+    number.ok_or_else(|| format!("--seconds is '{text}', but must be from 1 to 86400").into())
 }
 
 fn list(text: &str) -> Vec<String> {
@@ -284,6 +305,12 @@ mod tests {
         check("audio beats a.wav", beats(false));
         check("audio beats --offline a.wav", beats(true));
         check("audio levels -", Command::AudioLevels { file: "-".into() });
+        let test = |input: Option<&str>, seconds| {
+            let input = input.map(str::to_owned);
+            Command::AudioTest { input, seconds, save: None }
+        };
+        check("audio test", test(None, 5));
+        check("audio test hw:CARD=A,DEV=0 --seconds 60", test(Some("hw:CARD=A,DEV=0"), 60));
         check("doctor", Command::Check { find: false });
         check("check --find", Command::Check { find: true });
         check("mcp-config --ssh pi", Command::McpConfig { form: Form::Ssh("pi".into()) });
@@ -319,6 +346,8 @@ mod tests {
         );
         check("token new", "NAME is missing; it is written: hearth token new NAME [--level L]");
         check("token list all", "hearth token list: 'all' is too much");
+        check("audio test a b", "'b' is too much");
+        check("audio test --seconds 0", "must be from 1 to 86400");
         check("token frob", "no command 'token frob'");
         check("token", "no command 'token'; there are: hearth token new NAME");
         check("help frob", "no command 'frob'");

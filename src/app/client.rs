@@ -4,9 +4,10 @@ use crate::app::cli::{Options, Token};
 use crate::app::config::{self, Config};
 use crate::app::say;
 use crate::aurora;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::http::control;
 use serde_json::{Value, json};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// `hearth health`: 0 when well, 1 when not, 69 when nobody answers.
@@ -89,8 +90,42 @@ pub(super) fn audio_list() -> Result<(), Error> {
     }
     for input in inputs {
         say(&format!("{:<32} {}: {}", input.name, input.card, input.device));
+        if let Some(can) = input.can {
+            let rates: Vec<String> = can.rates.iter().map(u32::to_string).collect();
+            let [least, most] = can.channels;
+            let channels =
+                if least == most { format!("{most}") } else { format!("{least} to {most}") };
+            let (formats, rates) = (can.formats.join(" "), rates.join(" "));
+            let usable = !formats.is_empty() && !rates.is_empty();
+            let word = if usable { "" } else { " (nothing that Hearth reads)" };
+            say(&format!("    {formats}; {rates} Hz; {channels} channels{word}"));
+        }
+        if let Some(why) = input.why {
+            say(&format!("    {why}"));
+        }
     }
     Ok(())
+}
+
+/// `hearth audio test`: 0 when there is sound, 1 when there is none.
+pub(super) fn audio_test(
+    options: &Options,
+    input: Option<&str>,
+    seconds: u32,
+    save: Option<&Path>,
+) -> Result<ExitCode, Error> {
+    const OTHERS: &[&str] =
+        &["general", "http", "policy", "mcp", "home", "mqtt", "store", "plugins", "demo"];
+    let config = config::find(options).without(OTHERS).whole()?;
+    let test = aurora::listen::Test { config: &config.aurora, input, seconds, save };
+    match aurora::test_input(&test, &mut std::io::stdout().lock()) {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(e) if e.kind() == Kind::Invalid => Err(e),
+        Err(e) => {
+            crate::app::complain(&e);
+            Ok(ExitCode::FAILURE)
+        }
+    }
 }
 
 pub(super) fn ask(

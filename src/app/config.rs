@@ -1,6 +1,7 @@
 //! The whole configuration: the sum of the services' sections and the program's own.
 
 use crate::app::cli::Options;
+use crate::aurora::listen as aurora;
 use crate::config::{
     Env, Fault, Form, JsonSchema, Problem, Range, Settings, Sources, reference as section,
 };
@@ -114,6 +115,7 @@ pub(super) struct Config {
     pub(super) mcp: mcp::Config,
     pub(super) home: home::Config,
     pub(super) mqtt: mqtt::Config,
+    pub(super) aurora: aurora::Config,
     pub(super) demo: demo::Config,
     pub(super) plugins: plugins::Config,
     /// Services to run; empty means all.
@@ -216,8 +218,9 @@ pub(super) fn find(options: &Options) -> Found {
     });
     let unused = LATER.iter().filter(|row| settings.has(row.path)).map(|row| row.name).collect();
     settings.drop_section("later");
-    settings
-        .only(&["general", "http", "policy", "mcp", "home", "mqtt", "store", "plugins", "demo"]);
+    settings.only(&[
+        "general", "http", "policy", "mcp", "home", "mqtt", "aurora", "store", "plugins", "demo",
+    ]);
     let general: General = settings.section("general");
     let mut config = Config {
         store: settings.section("store"),
@@ -226,6 +229,7 @@ pub(super) fn find(options: &Options) -> Found {
         mcp: settings.section("mcp"),
         home: settings.section("home"),
         mqtt: settings.section("mqtt"),
+        aurora: settings.section("aurora"),
         demo: settings.section("demo"),
         plugins: settings.section("plugins"),
         only: options.only.clone(),
@@ -241,6 +245,7 @@ pub(super) fn find(options: &Options) -> Found {
         config.policy.faults(),
         config.home.faults(),
         config.mqtt.faults(),
+        config.aurora.faults(),
         config.store.faults(),
         config.plugins.faults(),
     ] {
@@ -296,6 +301,7 @@ pub(super) fn reference() -> String {
         section::<mcp::Config>("mcp", of("mcp")),
         section::<home::Config>("home", of("home")),
         section::<mqtt::Config>("mqtt", of("mqtt")),
+        section::<aurora::Config>("aurora", of("aurora")),
         section::<store::Config>("store", of("store")),
         section::<plugins::Config>("plugins", of("plugins")),
         section::<demo::Config>("demo", of("demo")),
@@ -310,7 +316,7 @@ pub(super) fn reference() -> String {
 /// Name of each section, its environment variables and the ranges of its numbers.
 type Rows = (&'static str, &'static [Env], &'static [Range]);
 
-fn all_rows() -> [Rows; 10] {
+fn all_rows() -> [Rows; 11] {
     [
         ("general", ENV, &[]),
         ("http", http::ENV, http::RANGES),
@@ -318,6 +324,7 @@ fn all_rows() -> [Rows; 10] {
         ("mcp", mcp::ENV, mcp::RANGES),
         ("home", home::ENV, home::RANGES),
         ("mqtt", mqtt::ENV, mqtt::RANGES),
+        ("aurora", aurora::ENV, aurora::RANGES),
         ("store", store::ENV, store::RANGES),
         ("plugins", plugins::ENV, plugins::RANGES),
         ("demo", demo::ENV, demo::RANGES),

@@ -77,7 +77,13 @@ pub(super) const SUBS: &[Sub] = &[
         "Revoke a token; its sessions end at once",
         &[("force", "", "Also the last one that may change everything")],
     ),
-    sub("audio list", "", "List the sound inputs", &[]),
+    sub("audio list", "", "List the sound inputs, by the names to configure", &[]),
+    sub(
+        "audio test",
+        "[INPUT]",
+        "Listen to an input (default: the configured one) and show its level",
+        &[("seconds", "N", "For so long (5)"), ("save", "FILE", "Keep what was heard as WAV")],
+    ),
     sub(
         "audio beats",
         "FILE",

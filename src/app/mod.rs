@@ -56,6 +56,9 @@ fn run(command: Command, options: &cli::Options) -> Result<ExitCode, Error> {
         Command::Check { find } => return check::run(options, find),
         Command::McpConfig { form } => say(&welcome::client_json(options, form)?),
         Command::AudioList => client::audio_list()?,
+        Command::AudioTest { input, seconds, save } => {
+            return client::audio_test(options, input.as_deref(), seconds, save.as_deref());
+        }
         Command::AudioBeats { file, offline } => {
             aurora::print_beats(&file, offline, std::io::stdout().lock())?;
         }

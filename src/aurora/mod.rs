@@ -1,5 +1,5 @@
-//! Aurora: music becomes light. So far: which sound inputs this machine has, and the analysis of
-//! files ([`analyse`] says how), through the code that live sound will go through.
+//! Aurora: music becomes light. So far: which sound inputs this machine has, listening to them
+//! ([`listen`]), and the analysis of live sound and of files ([`analyse`] says how), through one code.
 //!
 //! Sound comes through alsa-lib, which is linked into the static binary; without the cargo feature
 //! `alsa` the program builds without it and says so when asked.
@@ -7,12 +7,15 @@
 pub mod analyse;
 #[cfg(feature = "alsa")]
 mod cards;
+pub mod clock;
 mod file;
 pub mod light;
 mod lines;
+pub mod listen;
 pub mod moment;
 #[cfg(all(feature = "alsa", target_env = "musl"))]
 mod rules;
+mod sample;
 
 use crate::error::Error;
 use serde::Serialize;
@@ -28,6 +31,21 @@ pub struct Input {
     pub card: String,
     /// The device's name for people.
     pub device: String,
+    /// What it can, of what Hearth reads; nothing when it could not be asked.
+    pub can: Option<Abilities>,
+    /// Why it could not be asked: another program has it, or this user may not.
+    pub why: Option<String>,
+}
+
+/// What a sound input can do, as far as Hearth can use it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Abilities {
+    /// ALSA's words for the formats that Hearth reads: `S16_LE`, `S24_3LE`, `S24_LE`, `S32_LE`.
+    pub formats: Vec<String>,
+    /// Samples in a second, of 44,100, 48,000 and 96,000.
+    pub rates: Vec<u32>,
+    /// The least and the most channels.
+    pub channels: [u32; 2],
 }
 
 /// Prepares alsa-lib. Call it first in `main`, before any thread exists.
@@ -54,6 +72,17 @@ pub fn inputs() -> Result<Vec<Input>, Error> {
     Err(Error::offline("this hearth was built without ALSA; use a build with the feature 'alsa'"))
 }
 
+/// The names of the sound cards' inputs; none without ALSA.
+///
+/// # Errors
+/// Broken when ALSA fails.
+fn input_names() -> Result<Vec<String>, Error> {
+    #[cfg(feature = "alsa")]
+    return cards::names();
+    #[cfg(not(feature = "alsa"))]
+    Ok(Vec::new())
+}
+
 /// Writes the beats, downbeats and onsets of a sound file (`-`: standard input), a line each: seconds,
 /// what, confidence, with tabs between. `two_way` looks ahead; without it nothing does, and a file cut
 /// anywhere gives the same lines up to there.
@@ -71,4 +100,14 @@ pub fn print_beats(path: &Path, two_way: bool, out: impl Write) -> Result<(), Er
 /// As [`print_beats`].
 pub fn print_levels(path: &Path, out: impl Write) -> Result<(), Error> {
     lines::levels(path, out)
+}
+
+/// Listens to an input for a while and writes what comes: a line a second, and at the end what is to
+/// be said of it.
+///
+/// # Errors
+/// Invalid: no name of an input. Offline: it is not there, nothing or only silence came, or it went
+/// away. Broken: `out`, or the file that it is saved to, failed.
+pub fn test_input(test: &listen::Test<'_>, out: &mut dyn Write) -> Result<(), Error> {
+    listen::meter::test(test, out)
 }
