@@ -30,6 +30,8 @@ pub struct Config {
     pub inputs: Vec<String>,
     /// What raw sound looks like: rate, bits (16, 24 in four bytes, `24_3` in three, 32) and channels.
     pub pcm_format: String,
+    /// What is asked of a sound card, written like `pcm_format`. Empty: what suits it best.
+    pub card_format: String,
     /// Whether quiet and loud music give light of one strength. Beats are found either way.
     pub automatic_gain: bool,
     /// So many milliseconds after Hearth gets it the sound is heard: what Snapcast or a Bluetooth
@@ -65,6 +67,7 @@ impl Default for Config {
             input: String::new(),
             inputs: Vec::new(),
             pcm_format: "48000:16:2".into(),
+            card_format: String::new(),
             automatic_gain: true,
             delay_ms: 0,
             repeat: true,
@@ -100,6 +103,7 @@ impl Config {
             input: self.input.clone(),
             inputs: self.inputs.clone(),
             pcm_format: self.pcm_format.clone(),
+            card_format: self.card_format.clone(),
             automatic_gain: self.automatic_gain,
             delay_ms: self.delay_ms,
             repeat: self.repeat,

@@ -18,22 +18,22 @@ const ECHO: usize = 3 * STEP as usize;
 const CHORDS: [[i32; 4]; 4] = [[0, 0, 3, 7], [-4, -4, 0, 3], [3, 3, 7, 10], [-2, -2, 2, 5]];
 /// Which note of the chord each sixteenth plucks, and how many octaves up; 9 is a rest.
 const PLUCKS: [(usize, i32); 16] = [
+    (9, 0),
+    (9, 0),
     (1, 1),
     (9, 0),
     (2, 1),
+    (9, 0),
     (3, 1),
     (9, 0),
     (1, 2),
-    (3, 1),
     (9, 0),
+    (3, 1),
     (2, 1),
-    (9, 0),
-    (3, 1),
-    (1, 2),
+    (1, 1),
     (9, 0),
     (2, 2),
     (1, 2),
-    (3, 1),
 ];
 
 /// A tone that fades.
@@ -144,16 +144,17 @@ impl Song {
             for (k, voice) in self.pad.iter_mut().enumerate() {
                 let apart = if k < 3 { 1.0 } else { 1.005 };
                 let tone = hertz(chord[1 + k % 3] + 12) * apart;
-                voice.strike(tone, tone, 0.05, 3.0);
+                // It glides from chord to chord and never begins.
+                let from = if voice.rest > 0.0 { voice.rest * RATE as f32 } else { tone };
+                voice.strike(from, tone, 0.035, 1e6);
             }
         }
-        if place.is_multiple_of(4) && (groove || bar >= 28 || (bar < 4 && place == 0)) {
-            let level = if bar < 4 {
-                0.5
-            } else if place == 0 {
-                0.9
-            } else {
-                0.7
+        if place.is_multiple_of(4) && (groove || bar >= 28 || bar < 4) {
+            // The first of the bar is the loudest and the third the softest, as a drummer plays it.
+            let level = match place {
+                0 => 0.95,
+                8 => 0.7,
+                _ => 0.8,
             };
             self.kick.strike(190.0, 46.0, level, 0.11);
             self.duck = 1.0;
@@ -161,29 +162,23 @@ impl Song {
         // The bar begins with a long note; the others stand between the kicks.
         if groove && (place == 0 || place % 4 == 2 || (dropped && place % 8 == 7)) {
             let tone = hertz(chord[0] - 12);
-            let (level, seconds) = if place == 0 { (0.6, 0.3) } else { (0.35, 0.15) };
+            let (level, seconds) = if place == 0 { (0.6, 0.2) } else { (0.4, 0.15) };
             self.bass.strike(tone, tone, level, seconds);
         }
         let (note, octave) = PLUCKS[place as usize];
         if note < 4 && bar >= 2 && !(build && bar + 1 == BUILD.end) {
             let tone = hertz(chord[note] + 12 * (1 + octave));
             self.pluck = (self.pluck + 1) % self.plucks.len();
-            self.plucks[self.pluck].strike(tone, tone, 0.16, 0.12);
+            self.plucks[self.pluck].strike(tone, tone, 0.11, 0.1);
         }
         // The roll of the build-up comes twice as often with each bar.
         let often = if build { (8u32 >> (bar - BUILD.start)).max(1) } else { 8 };
         if (groove && place % 8 == 4) || (build && place.is_multiple_of(often)) {
             self.clap = if build { 0.25 } else { 0.4 };
         }
-        if !build && (place.is_multiple_of(2) || dropped) {
+        if !build && place != 0 && place.is_multiple_of(2) {
             let open = place % 4 == 2;
-            self.hat = if place == 0 {
-                0.3
-            } else if open {
-                0.16
-            } else {
-                0.09
-            };
+            self.hat = if open { 0.16 } else { 0.09 };
             self.hat_fade = if open { 0.9994 } else { 0.998 };
         }
         self.riser = match build {
@@ -215,7 +210,7 @@ impl Song {
         let pad: f32 = self.pad.iter_mut().map(|voice| voice.next(sines)).sum();
         let pluck: f32 = self.plucks.iter_mut().map(|voice| voice.next(sines)).sum();
         let place = self.at as usize % ECHO;
-        let wet = pluck + 0.45 * self.echo[place];
+        let wet = pluck + 0.3 * self.echo[place];
         self.echo[place] = wet;
         let rest = (bass + pad + wet) * (1.0 - 0.6 * self.duck);
         let all = drums + rest;

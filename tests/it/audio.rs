@@ -17,7 +17,7 @@ impl Noise {
 }
 
 /// Kick, snare and hats at 120 beats a minute; the first beat is at half a second.
-fn groove(seconds: u32, rate: u32, gain: f32) -> Vec<f32> {
+pub fn groove(seconds: u32, rate: u32, gain: f32) -> Vec<f32> {
     let mut noise = Noise(1);
     let eighth = rate / 4;
     (0..seconds * rate)

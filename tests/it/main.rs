@@ -22,6 +22,7 @@ mod home;
 mod http;
 mod journeys;
 mod layers;
+mod listen;
 mod mcp;
 mod mqtt;
 mod plugins;

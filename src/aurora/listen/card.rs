@@ -42,15 +42,15 @@ pub(super) struct Card {
 }
 
 impl Card {
-    /// Opens a device and starts recording.
+    /// Opens a device and starts recording as `wanted`, or as suits it best.
     ///
     /// # Errors
     /// Offline: it is not there, or another program has it. Refused: this user may not. Invalid: it
     /// can nothing of what Hearth reads, and what it can.
-    pub(super) fn open(hardware: &Hardware) -> Result<Card, Error> {
+    pub(super) fn open(hardware: &Hardware, wanted: Option<Form>) -> Result<Card, Error> {
         let name = hardware.to_string();
         let pcm = opened(&name)?;
-        let form = settle(&pcm, &name)?;
+        let form = settle(&pcm, &name, wanted)?;
         pcm.start().map_err(|e| Error::offline(format!("{name} does not start")).because(e))?;
         let bytes = vec![0; form.frame() * PIECE];
         Ok(Card { name, pcm, form, bytes, silent: 0 })
@@ -168,49 +168,64 @@ fn able(params: &HwParams<'_>) -> Abilities {
     }
 }
 
-/// Chooses format, rate and channels and sets the device to them.
-fn settle(pcm: &PCM, name: &str) -> Result<Form, Error> {
+/// Sets a device to the form that is wanted, or that suits it best.
+fn settle(pcm: &PCM, name: &str, wanted: Option<Form>) -> Result<Form, Error> {
     let failed = |what: &str| {
         let what = format!("{name} does not take {what}");
         move |e: alsa::Error| Error::offline(what.clone()).because(e)
     };
     let params = HwParams::any(pcm).map_err(failed("any setting"))?;
-    let able = able(&params);
-    let unable = |what: &str, can: String| {
-        Error::invalid(format!(
-            "{name} has no {what} that Hearth reads; it can: {can}. Use another device or its driver's settings"
-        ))
-    };
     params.set_access(Access::RWInterleaved).map_err(failed("interleaved reading"))?;
-    let format = Format::ALL.into_iter().find(|f| params.test_format(alsa_of(*f)).is_ok());
-    let format = format.ok_or_else(|| unable("format", all_formats(&params)))?;
-    params.set_format(alsa_of(format)).map_err(failed("its own format"))?;
-    let rate = RATES.into_iter().find(|rate| params.test_rate(*rate).is_ok());
-    let rate = rate.ok_or_else(|| {
-        let (low, high) = (params.get_rate_min(), params.get_rate_max());
-        unable("rate", format!("{} to {} Hz", low.unwrap_or(0), high.unwrap_or(0)))
-    })?;
-    params.set_rate(rate, ValueOr::Nearest).map_err(failed("its own rate"))?;
-    let [least, most] = able.channels;
-    let channels = [2, 1, least].into_iter().find(|n| params.test_channels(*n).is_ok());
-    let channels = channels.filter(|n| (1..=MOST_CHANNELS).contains(&(*n as usize)));
-    let channels =
-        channels.ok_or_else(|| unable("number of channels", format!("{least} to {most}")))?;
-    params.set_channels(channels).map_err(failed("its own channels"))?;
+    let form = chosen(&params, name, wanted)?;
+    params.set_format(alsa_of(form.format)).map_err(failed("its own format"))?;
+    params.set_rate(form.rate, ValueOr::Nearest).map_err(failed("its own rate"))?;
+    params.set_channels(form.channels as u32).map_err(failed("its own channels"))?;
     let period = params
         .set_period_size_near(PERIOD, ValueOr::Nearest)
         .map_err(failed("a period of about 5 ms"))?;
     params.set_buffer_size_near(BUFFER.max(LEAST_PERIODS * period)).map_err(failed("a buffer"))?;
     pcm.hw_params(&params).map_err(failed("these settings together"))?;
     let software = pcm.sw_params_current().map_err(failed("a threshold"))?;
-    let hop = i64::from(rate / 100);
+    let hop = i64::from(form.rate / 100);
     software.set_avail_min(period.min(hop)).map_err(failed("a threshold"))?;
     pcm.sw_params(&software).map_err(failed("a threshold"))?;
-    Ok(Form { rate, format, channels: channels as usize })
+    Ok(form)
+}
+
+/// The form that is wanted when the device has it, else the first of each kind that it has.
+fn chosen(params: &HwParams<'_>, name: &str, wanted: Option<Form>) -> Result<Form, Error> {
+    let unable = |what: &str, can: String| {
+        let asked = match wanted {
+            Some(form) => format!("of aurora.card_format ({form})"),
+            None => "that Hearth reads".into(),
+        };
+        Error::invalid(format!(
+            "{name} has no {what} {asked}; it can: {can}. Change the setting or use another device"
+        ))
+    };
+    let able = able(params);
+    let formats = wanted.map_or(Format::ALL.to_vec(), |form| vec![form.format]);
+    let format = formats.into_iter().find(|f| params.test_format(alsa_of(*f)).is_ok());
+    let format = format.ok_or_else(|| match able.formats.as_slice() {
+        [] => unable("format", other_formats(params)),
+        some => unable("format", some.join(", ")),
+    })?;
+    let rates = wanted.map_or(RATES.to_vec(), |form| vec![form.rate]);
+    let rate = rates.into_iter().find(|rate| params.test_rate(*rate).is_ok());
+    let rate = rate.ok_or_else(|| {
+        let (low, high) = (params.get_rate_min(), params.get_rate_max());
+        unable("rate", format!("{} to {} Hz", low.unwrap_or(0), high.unwrap_or(0)))
+    })?;
+    let [least, most] = able.channels;
+    let counts = wanted.map_or(vec![2, 1, least], |form| vec![form.channels as u32]);
+    let channels = counts.into_iter().find(|n| params.test_channels(*n).is_ok());
+    let channels = channels.map(|n| n as usize).filter(|n| (1..=MOST_CHANNELS).contains(n));
+    let channels = channels.ok_or_else(|| unable("channels", format!("{least} to {most}")))?;
+    Ok(Form { rate, format, channels })
 }
 
 /// The formats of a device that can nothing of what Hearth reads, in ALSA's words.
-fn all_formats(params: &HwParams<'_>) -> String {
+fn other_formats(params: &HwParams<'_>) -> String {
     const OTHERS: &[Alsa] =
         &[Alsa::S8, Alsa::U8, Alsa::S16BE, Alsa::U16LE, Alsa::S20LE, Alsa::S203LE, Alsa::S24BE];
     const FLOATS: &[Alsa] =

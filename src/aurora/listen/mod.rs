@@ -25,11 +25,12 @@ mod thread;
 mod wake;
 mod wled;
 
-pub use config::{Config, ENV, RANGES};
+pub use config::Config;
 pub use meter::Test;
 pub use report::{Doing, Report};
 pub use slot::Heard;
 
+use crate::aurora::lamps::Bell;
 use crate::error::Error;
 use crate::tasks::{Status, Tasks, Whose};
 use choice::Choice;
@@ -74,17 +75,13 @@ impl Listening {
     ///
     /// # Errors
     /// Invalid when the settings are; Broken when the system gives no thread.
-    pub fn start(
-        config: &Config,
-        tasks: &Tasks,
-        also: Option<crate::aurora::lamps::Bell>,
-    ) -> Result<Listening, Error> {
+    pub fn start(config: &Config, tasks: &Tasks) -> Result<Listening, Error> {
         let chosen = Choice::parse(&config.input).map_err(|e| e.at("aurora.input"))?;
         let shared = Shared {
             config: config.clone(),
             tasks: tasks.clone(),
             status: tasks.status("aurora", Whose::Own),
-            slot: Slot::new(also),
+            slot: Slot::new(),
             notes: Notes::default(),
             listeners: AtomicUsize::new(0),
             chosen: Mutex::new((config.input.clone(), chosen)),
@@ -97,6 +94,11 @@ impl Listening {
         let own = listening.shared.clone();
         tasks.thread("aurora", move |stop| thread::run(&own, &stop))?;
         Ok(listening)
+    }
+
+    /// Rings this bell at each frame, too, as long as the program runs. Only the first one is taken.
+    pub fn also_ring(&self, bell: Bell) {
+        let _ = self.shared.slot.also.set(bell);
     }
 
     /// Sound is read for as long as what this returns lives.

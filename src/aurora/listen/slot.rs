@@ -7,10 +7,11 @@
 //! one while it is written is defined, if useless.
 
 use crate::aurora::analyse::Frame;
+use crate::aurora::lamps;
 use crate::aurora::listen::pack::{WORDS, pack, unpack};
 use crate::aurora::listen::wake::Bell;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::sync::{Arc, OnceLock};
 
 /// How many frames a reader may be behind before it misses one: 160 ms.
 const PLACES: u64 = 16;
@@ -36,11 +37,11 @@ pub(super) struct Slot {
     written: AtomicU64,
     pub(super) bell: Arc<Bell>,
     /// Rung at each frame, too.
-    also: Option<crate::aurora::lamps::Bell>,
+    pub(super) also: OnceLock<lamps::Bell>,
 }
 
 impl Slot {
-    pub(super) fn new(also: Option<crate::aurora::lamps::Bell>) -> Slot {
+    pub(super) fn new() -> Slot {
         let place = |_| Place {
             turn: AtomicU64::new(0),
             words: std::array::from_fn(|_| AtomicU64::new(0)),
@@ -49,7 +50,7 @@ impl Slot {
             places: std::array::from_fn(place),
             written: AtomicU64::new(0),
             bell: Arc::default(),
-            also,
+            also: OnceLock::new(),
         }
     }
 
@@ -67,7 +68,7 @@ impl Slot {
         place.turn.store(2 * number + 2, Ordering::Release);
         self.written.store(number + 1, Ordering::Release);
         self.bell.ring();
-        if let Some(also) = &self.also {
+        if let Some(also) = self.also.get() {
             also.ring();
         }
     }
@@ -146,7 +147,7 @@ mod tests {
 
     #[test]
     fn readers_get_each_frame_once_and_in_order_until_they_are_too_late() {
-        let slot = Slot::new(None);
+        let slot = Slot::new();
         assert!(slot.latest().is_none() && slot.after(0).is_none());
         let mut read = 0;
         for number in 0..5 {
@@ -168,7 +169,7 @@ mod tests {
 
     #[test]
     fn no_reader_ever_sees_half_a_frame() {
-        let slot = Arc::new(Slot::new(None));
+        let slot = Arc::new(Slot::new());
         let done = Arc::new(AtomicBool::new(false));
         let readers: Vec<_> = (0..2)
             .map(|_| {

@@ -59,7 +59,7 @@ pub(super) trait Source: Send {
 pub(super) fn open(choice: &Choice, config: &Config) -> Result<Box<dyn Source>, Error> {
     let raw = || Form::parse(&config.pcm_format);
     Ok(match choice {
-        Choice::First | Choice::Card(_) => hardware(choice)?,
+        Choice::First | Choice::Card(_) => hardware(choice, config)?,
         Choice::Fifo(path) => Box::new(pcm::Stream::fifo(path, raw()?)?),
         Choice::From(address) => Box::new(pcm::Stream::connect(address, raw()?)?),
         Choice::Listen(address) => Box::new(pcm::Stream::listen(*address, raw()?)?),
@@ -70,10 +70,11 @@ pub(super) fn open(choice: &Choice, config: &Config) -> Result<Box<dyn Source>, 
 }
 
 #[cfg(feature = "alsa")]
-fn hardware(choice: &Choice) -> Result<Box<dyn Source>, Error> {
+fn hardware(choice: &Choice, config: &Config) -> Result<Box<dyn Source>, Error> {
     use crate::aurora::listen::card::Card;
+    let wanted = config.card_form()?;
     if let Choice::Card(hardware) = choice {
-        return Ok(Box::new(Card::open(hardware)?));
+        return Ok(Box::new(Card::open(hardware, wanted)?));
     }
     let names = crate::aurora::input_names()?;
     let first = names.first().ok_or_else(|| {
@@ -82,12 +83,12 @@ fn hardware(choice: &Choice) -> Result<Box<dyn Source>, Error> {
         )
     })?;
     match Choice::parse(first)? {
-        Choice::Card(hardware) => Ok(Box::new(Card::open(&hardware)?)),
+        Choice::Card(hardware) => Ok(Box::new(Card::open(&hardware, wanted)?)),
         _ => Err(Error::broken(format!("ALSA names a card '{first}', which is no hardware"))),
     }
 }
 
 #[cfg(not(feature = "alsa"))]
-fn hardware(_: &Choice) -> Result<Box<dyn Source>, Error> {
+fn hardware(_: &Choice, _: &Config) -> Result<Box<dyn Source>, Error> {
     Err(Error::offline("this hearth was built without ALSA; use a build with the feature 'alsa'"))
 }

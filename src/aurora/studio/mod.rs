@@ -84,8 +84,10 @@ impl Aurora {
             own => PathBuf::from(own),
         };
         let bell = Bell::new()?;
+        let listening = Listening::start(&config.sound(), tasks)?;
+        listening.also_ring(bell.clone());
         let shared = Shared {
-            listening: Listening::start(&config.sound(), tasks, Some(bell.clone()))?,
+            listening,
             bell,
             lamps: Lamps::start(tasks, mdns, ask, store).await?,
             house: home.map(|home| HouseLamps::start(home, policy, store, tasks)),
