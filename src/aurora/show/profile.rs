@@ -63,8 +63,8 @@ pub struct Zone {
     pub across: bool,
     /// The name of the effect.
     pub effect: String,
-    /// The name of the palette, its own or a built-in one.
-    #[serde(default = "rainbow")]
+    /// The name of the palette, its own or a built-in one; empty: what suits the effect.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub palette: String,
     /// How bright, 0 to 1.
     #[serde(default = "full")]
@@ -127,9 +127,6 @@ fn intensity() -> f32 {
 fn yes() -> bool {
     true
 }
-fn rainbow() -> String {
-    "rainbow".to_owned()
-}
 fn is_zero(x: &usize) -> bool {
     *x == 0
 }
@@ -145,7 +142,7 @@ impl Zone {
             lamps: Vec::new(),
             across: true,
             effect: effect.to_owned(),
-            palette: rainbow(),
+            palette: String::new(),
             brightness: 1.0,
             speed: 1.0,
             intensity: intensity(),
@@ -288,7 +285,9 @@ impl Profile {
         if let Some(own) = self.palettes.get(&zone.palette) {
             return Palette::new(own.colours.iter().map(String::as_str), own.round);
         }
-        Palette::named(&zone.palette).ok_or_else(|| {
+        let suits = effects::named(&zone.effect).map(|effect| effect.palette);
+        let name = suits.filter(|_| zone.palette.is_empty()).unwrap_or(&zone.palette);
+        Palette::named(name).ok_or_else(|| {
             let (at, shown) = (clean(&zone.name, LONGEST), clean(&zone.palette, LONGEST));
             let own = self.palettes.keys().map(|name| clean(name, LONGEST));
             let names: Vec<_> = Palette::names().map(str::to_owned).chain(own).collect();

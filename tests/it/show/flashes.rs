@@ -65,7 +65,9 @@ struct Attack {
 impl Attack {
     fn new(seed: u64) -> Attack {
         let mut noise = Noise(seed);
-        (0..9).for_each(|_| drop(noise.next()));
+        for _ in 0..9 {
+            noise.next();
+        }
         let hertz = [0.0, 2.0, 4.0, 7.0, 12.0, 25.0][(noise.next() * 6.0) as usize];
         let period = 0.1 + noise.next();
         Attack { noise, hertz, period }
@@ -107,10 +109,7 @@ fn luminance(lights: &[Light]) -> f32 {
 }
 
 fn red(lights: &[Light]) -> f32 {
-    let red = |l: &Light| {
-        let [r, g, b] = l.0;
-        if r / (r + g + b + 1e-9) >= 0.8 { (r - g - b).max(0.0) } else { 0.0 }
-    };
+    let red = |Light([r, g, b]): &Light| (r - g - b).max(0.0);
     lights.iter().map(red).sum::<f32>() / lights.len() as f32
 }
 
@@ -143,7 +142,7 @@ fn shown(zone: &Zone, pixels: &[usize], seed: u64, careful: bool) -> Vec<[Vec<(f
 
 #[test]
 fn no_effect_flashes_more_than_three_times_in_any_second() {
-    let mut unlimited = 0;
+    let (mut unlimited, mut faults) = (0, Vec::new());
     for effect in effects::all() {
         for seed in 0..6 {
             let mut zone = Zone::of(effect.name);
@@ -153,14 +152,16 @@ fn no_effect_flashes_more_than_three_times_in_any_second() {
             let pixels: &[usize] = [&[1][..], &[30], &[1, 1, 12]][seed as usize % 3];
             for (lamp, [light, red]) in shown(&zone, pixels, seed, true).iter().enumerate() {
                 let (name, count) = (effect.name, flashes(light, 0.1));
-                assert!(count <= 3, "{name}, seed {seed}, lamp {lamp}: {count} flashes");
-                let count = flashes(red, 0.0625);
-                assert!(count <= 3, "{name}, seed {seed}, lamp {lamp}: {count} red flashes");
+                let reds = flashes(red, 0.0625);
+                if count > 3 || reds > 3 {
+                    faults.push(format!("{name}, seed {seed}, lamp {lamp}: {count}, {reds} red"));
+                }
             }
             let free = shown(&zone, pixels, seed, false);
             unlimited += usize::from(free.iter().any(|[light, _]| flashes(light, 0.1) > 3));
         }
     }
+    assert!(faults.is_empty(), "{faults:#?}");
     assert!(unlimited > 40, "without the limit {unlimited} would have");
 }
 

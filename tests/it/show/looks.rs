@@ -21,10 +21,10 @@ fn every_effect_looks_as_it_did() {
         let zone = Zone::of(effect.name);
         let (strip, bulb) = (played(&zone, 14), played(&zone, 1));
         let mut text = format!(
-            "{}: {}\nThe song four times a second, 14 pixels, then a single lamp.\n",
+            "{}: {}\nThe song each 0.4 seconds, 14 pixels, then a single lamp.\n",
             effect.name, effect.what
         );
-        for k in (0..strip.len()).step_by(12) {
+        for k in (0..strip.len()).step_by(20) {
             let (strip, bulb) = (digits(&strip[k]), digits(&bulb[k]));
             let _ = writeln!(text, "{:5.2} {strip}  |{bulb}", k as f64 / 50.0);
         }
@@ -49,19 +49,24 @@ fn apart(a: &[Vec<Light>], b: &[Vec<Light>]) -> f32 {
 fn any_two_effects_differ_on_strips_and_on_single_lamps() {
     let names: Vec<&str> = effects::all().map(|effect| effect.name).collect();
     assert!(names.len() >= 20, "{names:?}");
+    let mut faults = Vec::new();
     for (pixels, least) in [(30, 0.08), (1, 0.05)] {
         let shown: Vec<_> = names.iter().map(|name| played(&Zone::of(name), pixels)).collect();
         for a in 0..names.len() {
             for b in 0..a {
                 let apart = apart(&shown[a], &shown[b]);
-                assert!(apart > least, "{} and {} on {pixels}: {apart}", names[a], names[b]);
+                if apart <= least {
+                    faults.push(format!("{} and {} on {pixels}: {apart}", names[a], names[b]));
+                }
             }
         }
     }
+    assert!(faults.is_empty(), "{faults:#?}");
 }
 
 #[test]
 fn every_effect_answers_to_music_and_is_calm_in_silence() {
+    let mut faults = Vec::new();
     for effect in effects::all() {
         for pixels in [1, 40] {
             let shown = played(&Zone::of(effect.name), pixels);
@@ -69,22 +74,25 @@ fn every_effect_answers_to_music_and_is_calm_in_silence() {
                 let lights = &shown[(at * 50.0) as usize];
                 lights.iter().map(|l| l.luminance()).sum::<f32>() / pixels as f32
             };
-            let name = effect.name;
-            assert!(light(0.5) < 0.06, "{name} before the music: {}", light(0.5));
             let most = (50..550).map(|k| light(f64::from(k) / 50.0)).fold(0.0, f32::max);
-            assert!(most > 0.06, "{name} in the music: {most}");
             let moves = (60..540).any(|k| {
                 let (a, b) = (&shown[k], &shown[k + 5]);
                 a.iter().zip(b).any(|(a, b)| (0..3).any(|c| (a.0[c] - b.0[c]).abs() > 0.03))
             });
-            assert!(moves, "{name} on {pixels} does not move");
+            // In silence at most a twentieth of all light, in music at least some.
+            if light(0.5) > 0.05 || most < 0.04 || !moves {
+                let name = effect.name;
+                faults.push(format!("{name} on {pixels}: {} {most} {moves}", light(0.5)));
+            }
         }
     }
+    assert!(faults.is_empty(), "{faults:#?}");
 }
 
 #[test]
 fn every_parameter_changes_the_picture() {
     use hearth::aurora::show::{Value, effects::Kind};
+    let mut faults = Vec::new();
     for effect in effects::all() {
         for parameter in effect.parameters {
             let other = match parameter.kind {
@@ -101,15 +109,18 @@ fn every_parameter_changes_the_picture() {
             let mut changed = usual.clone();
             changed.set.insert(parameter.name.to_owned(), other);
             let apart = apart(&played(&usual, 40), &played(&changed, 40));
-            assert!(apart > 0.003, "{}.{}: {apart}", effect.name, parameter.name);
+            if apart <= 0.003 {
+                faults.push(format!("{}.{}: {apart}", effect.name, parameter.name));
+            }
         }
     }
+    assert!(faults.is_empty(), "{faults:#?}");
 }
 
 #[test]
 fn the_common_settings_change_every_picture() {
     let change: [(&str, fn(&mut Zone)); 6] = [
-        ("palette", |zone| zone.palette = "ocean".into()),
+        ("palette", |zone| zone.palette = "white".into()),
         ("brightness", |zone| zone.brightness = 0.3),
         ("speed", |zone| zone.speed = 2.0),
         ("intensity", |zone| zone.intensity = 0.0),
@@ -136,6 +147,7 @@ fn the_common_settings_change_every_picture() {
         ),
         ("intensity", &["sparkle"]),
     ];
+    let mut faults = Vec::new();
     for (what, change) in change {
         for effect in effects::all() {
             if same.iter().any(|(set, names)| *set == what && names.contains(&effect.name)) {
@@ -145,9 +157,12 @@ fn the_common_settings_change_every_picture() {
             let mut changed = usual.clone();
             change(&mut changed);
             let apart = apart(&played(&usual, 41), &played(&changed, 41));
-            assert!(apart > 0.003, "{what} of {}: {apart}", effect.name);
+            if apart <= 0.003 {
+                faults.push(format!("{what} of {}: {apart}", effect.name));
+            }
         }
     }
+    assert!(faults.is_empty(), "{faults:#?}");
 }
 
 #[test]

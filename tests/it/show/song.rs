@@ -40,7 +40,9 @@ pub fn moment(at: f64) -> Moment {
         let place = k as f32 / 15.0;
         let low = (1.0 - 3.0 * place).max(0.0);
         let high = (3.0 * place - 2.0).max(0.0);
-        (bass * low + middle * (1.0 - low - high) + treble * high).clamp(0.0, 1.0)
+        // Partials: every other channel has less.
+        let own = if k % 2 == 0 { 1.0 } else { 0.4 };
+        (own * (bass * low + middle * (1.0 - low - high) + treble * high)).clamp(0.0, 1.0)
     });
     moment.tone = [0.0, 9.0, 5.0, 7.0][((at - 1.0) / 2.0) as usize % 4] / 12.0;
     moment.arc = match at {

@@ -9,6 +9,7 @@ pub(super) const ALL: &[Effect] = &[
     Effect {
         name: "pulse",
         what: "Everything lights up on the beat and fades; each beat has the next colour.",
+        palette: "party",
         parameters: &[
             set("fade", "how fast the light goes, per beat", Kind::Number(0.5, 8.0, 3.0)),
             set("colours", "beats until the colours begin again", Kind::Count(1, 32, 8)),
@@ -18,12 +19,14 @@ pub(super) const ALL: &[Effect] = &[
     Effect {
         name: "heartbeat",
         what: "Two thumps in a row, the second weaker, swelling from the middle, once in two beats.",
+        palette: "rose",
         parameters: &[set("reach", "how far the first thump swells", Kind::Number(0.1, 1.0, 0.7))],
         paint: heartbeat,
     },
     Effect {
         name: "alternate",
         what: "Neighbouring fields take turns: at each beat light and dark change places.",
+        palette: "sunset",
         parameters: &[
             set("fields", "how many fields the line has", Kind::Count(2, 32, 4)),
             set("rest", "how much light a field keeps in its pause", Kind::Number(0.0, 1.0, 0.12)),
@@ -33,18 +36,21 @@ pub(super) const ALL: &[Effect] = &[
     Effect {
         name: "metronome",
         what: "A light swings from end to end and is at an end on every beat.",
+        palette: "neon",
         parameters: &[set("width", "width of the light", Kind::Number(0.02, 0.6, 0.16))],
         paint: metronome,
     },
     Effect {
         name: "bars",
         what: "The line fills up beat by beat until the bar is full, then begins again in a new colour.",
+        palette: "party",
         parameters: &[set("trace", "how much of the last bar stays", Kind::Number(0.0, 1.0, 0.15))],
         paint: bars,
     },
     Effect {
         name: "chase",
         what: "A chain of lights that moves on by one place twice in a beat.",
+        palette: "candle",
         parameters: &[
             set("gap", "places from light to light", Kind::Count(2, 12, 4)),
             set("places", "places on the line", Kind::Count(4, 120, 24)),
@@ -54,6 +60,7 @@ pub(super) const ALL: &[Effect] = &[
     Effect {
         name: "orbit",
         what: "Lights that go round at different tempi of the same beat and meet on the downbeat.",
+        palette: "neon",
         parameters: &[
             set("lights", "how many", Kind::Count(1, 6, 3)),
             set("width", "width of each", Kind::Number(0.02, 0.4, 0.1)),
@@ -99,12 +106,17 @@ fn alternate(scene: &Scene, pixels: &mut [Light]) {
     let (step, rest) = (scene.step(), scene.value(1));
     let turn = ramp(scene.phase(), 0.0, 0.12);
     let swell = scene.swell(scene.trail.smooth.loud);
+    let colours = [0.35, 0.8].map(|place| scene.palette.along(place));
+    if scene.single() {
+        // One lamp takes turns with itself.
+        let (old, new) = (colours[(step % 2) as usize], colours[((step + 1) % 2) as usize]);
+        return scene.each(pixels, |_| old.mix(new, turn).times(swell));
+    }
     scene.each(pixels, |x| {
         let field = (x * fields) as u64;
         let bright = |step: u64| if (field + step).is_multiple_of(2) { 1.0 } else { rest };
         let now = bright(step + 1) + (bright(step) - bright(step + 1)) * turn;
-        let colour = scene.palette.along(if field.is_multiple_of(2) { 0.15 } else { 0.7 });
-        colour.times(now * swell)
+        colours[(field % 2) as usize].times(now * swell)
     });
 }
 

@@ -9,6 +9,7 @@ pub(super) const ALL: &[Effect] = &[
     Effect {
         name: "flow",
         what: "The palette drifts along the line, faster when the music is louder.",
+        palette: "rainbow",
         parameters: &[set(
             "waves",
             "how often the palette fits on the line",
@@ -19,18 +20,21 @@ pub(super) const ALL: &[Effect] = &[
     Effect {
         name: "plasma",
         what: "Waves of three lengths run through each other on the clock of the beat.",
+        palette: "aurora",
         parameters: &[set("scale", "how fine the pattern is", Kind::Number(0.3, 4.0, 1.0))],
         paint: plasma,
     },
     Effect {
         name: "curtains",
         what: "Northern lights: slow curtains, lit from within by middle and treble.",
+        palette: "aurora",
         parameters: &[set("folds", "how many folds the curtains have", Kind::Count(2, 16, 6))],
         paint: curtains,
     },
     Effect {
         name: "fire",
         what: "Flames that the bass blows higher, from the beginning of the line.",
+        palette: "ember",
         parameters: &[set(
             "height",
             "height of the flames in quiet music",
@@ -41,6 +45,7 @@ pub(super) const ALL: &[Effect] = &[
     Effect {
         name: "embers",
         what: "Single places glow up and die down by themselves, more of them the more is going on.",
+        palette: "candle",
         parameters: &[set("places", "places that can glow", Kind::Count(4, 64, 20))],
         paint: embers,
     },
@@ -106,8 +111,8 @@ fn fire(scene: &Scene, pixels: &mut [Light]) {
 fn embers(scene: &Scene, pixels: &mut [Light]) {
     let places = scene.value(0).round().max(1.0) as u64;
     let time = scene.seconds() * 0.35 * f64::from(scene.dials.speed);
-    let awake = 0.25 + 0.75 * scene.trail.energy.sqrt().min(1.0) * scene.dials.intensity;
-    let width = (0.7 * scene.pixel()).max(0.45 / places as f32);
+    let awake = 0.35 + 0.75 * scene.trail.energy.sqrt().min(1.0) * scene.dials.intensity;
+    let width = (0.7 * scene.pixel()).max(0.9 / places as f32);
     let single = scene.single();
     scene.each(pixels, |x| {
         let mut sum = Light::BLACK;
@@ -125,7 +130,7 @@ fn embers(scene: &Scene, pixels: &mut [Light]) {
                 false => hill(x, scene.chance(round * 977 + k + 90), width),
             };
             let colour = scene.palette.along(scene.chance(round * 31 + k + 7));
-            sum = sum.plus(colour.times(near * glow * (0.4 + 0.6 * scene.trail.smooth.loud)));
+            sum = sum.plus(colour.times(near * glow * (0.5 + 0.5 * scene.trail.smooth.loud)));
         }
         sum
     });

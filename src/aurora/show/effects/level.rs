@@ -9,6 +9,7 @@ pub(super) const ALL: &[Effect] = &[
     Effect {
         name: "meter",
         what: "A bar as long as the sound is loud, with a mark at the loudest of the last second.",
+        palette: "forest",
         parameters: &[set(
             "of",
             "what is measured",
@@ -19,6 +20,7 @@ pub(super) const ALL: &[Effect] = &[
     Effect {
         name: "spectrum",
         what: "Sixteen bands from bass to treble along the line, each as bright as it is loud.",
+        palette: "rainbow",
         parameters: &[set(
             "blur",
             "how much neighbours run into each other",
@@ -29,24 +31,28 @@ pub(super) const ALL: &[Effect] = &[
     Effect {
         name: "trio",
         what: "Bass swells in the middle, the middle around it, treble at the ends.",
+        palette: "ocean",
         parameters: &[],
         paint: trio,
     },
     Effect {
         name: "waterfall",
         what: "What was heard runs along the line: bass, middle and treble as colour, loudness as light.",
+        palette: "aurora",
         parameters: &[set("seconds", "how long it takes to the end", Kind::Number(0.3, 4.0, 1.5))],
         paint: waterfall,
     },
     Effect {
         name: "breath",
         what: "The whole room breathes slowly, deeper when the music is louder; no beats.",
+        palette: "ocean",
         parameters: &[set("seconds", "how long a breath is", Kind::Number(2.0, 20.0, 8.0))],
         paint: breath,
     },
     Effect {
         name: "tide",
         what: "A level rises with the energy of the music, through a build-up to the brim, and breaks at the drop.",
+        palette: "ocean",
         parameters: &[set("waves", "height of the waves on it", Kind::Number(0.0, 0.3, 0.06))],
         paint: tide,
     },
@@ -70,7 +76,7 @@ fn meter(scene: &Scene, pixels: &mut [Light]) {
     scene.each(pixels, |x| {
         let lit = 1.0 - ramp(x, now - edge, now + edge);
         let mark = hill(x, peak.clamp(edge, 1.0 - edge), 1.5 * edge);
-        let bar = scene.palette.at(x).times(lit * (0.4 + 0.6 * x.max(now)));
+        let bar = scene.palette.at(x).times(lit * scene.swell(0.3 + 0.7 * x.max(now)));
         bar.plus(scene.palette.at(1.0).times(0.8 * mark))
     });
 }
@@ -124,7 +130,7 @@ fn waterfall(scene: &Scene, pixels: &mut [Light]) {
         let all = bass + middle + treble + 1e-6;
         let colour = scene.palette.at((0.5 * middle + treble) / all);
         let fade = if single { 1.0 } else { 1.0 - 0.6 * x };
-        colour.times(step.loud * step.loud * fade * scene.swell(step.loud))
+        colour.times(step.loud.powf(1.5) * fade * scene.swell(step.loud))
     });
 }
 

@@ -19,6 +19,8 @@ pub struct Effect {
     pub name: &'static str,
     /// What it looks like, in a sentence.
     pub what: &'static str,
+    /// The palette that suits it, when none is named.
+    pub palette: &'static str,
     /// What can be set besides palette, brightness, speed, intensity, mirror and reverse.
     pub parameters: &'static [Parameter],
     pub(super) paint: fn(&Scene, &mut [Light]),

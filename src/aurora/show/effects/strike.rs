@@ -8,6 +8,7 @@ pub(super) const ALL: &[Effect] = &[
     Effect {
         name: "ripple",
         what: "Every drum throws a stone: rings run outwards from where it falls and fade.",
+        palette: "party",
         parameters: &[
             set("seconds", "how long a ring lives", Kind::Number(0.3, 4.0, 1.2)),
             set("middle", "all stones fall into the middle", Kind::Switch(false)),
@@ -17,6 +18,7 @@ pub(super) const ALL: &[Effect] = &[
     Effect {
         name: "comets",
         what: "Each beat of the bass sends a comet with a tail down the line.",
+        palette: "neon",
         parameters: &[
             set("seconds", "how long it flies", Kind::Number(0.3, 4.0, 1.4)),
             set("tail", "length of the tail", Kind::Number(0.05, 1.0, 0.35)),
@@ -26,6 +28,7 @@ pub(super) const ALL: &[Effect] = &[
     Effect {
         name: "sparkle",
         what: "Cymbals and hats strew sparks that go out again, over a faint ground.",
+        palette: "ice",
         parameters: &[
             set("sparks", "sparks for each onset", Kind::Count(1, 24, 8)),
             set("ground", "light of the ground", Kind::Number(0.0, 0.5, 0.08)),
@@ -35,12 +38,14 @@ pub(super) const ALL: &[Effect] = &[
     Effect {
         name: "kit",
         what: "A drum kit: bass drum in the middle, snare beside it, toms and cymbals at the ends.",
+        palette: "sunset",
         parameters: &[set("fade", "seconds until a stroke is gone", Kind::Number(0.1, 1.5, 0.4))],
         paint: kit,
     },
     Effect {
         name: "fireworks",
         what: "Strong strokes burst into sparks that fly apart, slow down and go out.",
+        palette: "rainbow",
         parameters: &[set("sparks", "sparks in a burst", Kind::Count(4, 24, 10))],
         paint: fireworks,
     },

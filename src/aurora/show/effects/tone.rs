@@ -9,6 +9,7 @@ pub(super) const ALL: &[Effect] = &[
     Effect {
         name: "tone",
         what: "The colour of the note that is heard most, its light the loudness; colours glide.",
+        palette: "rainbow",
         parameters: &[set(
             "spread",
             "how far colours fan out along the line",
@@ -19,6 +20,7 @@ pub(super) const ALL: &[Effect] = &[
     Effect {
         name: "melody",
         what: "Notes as they came, side by side: each change of pitch pushes the last ones along.",
+        palette: "rainbow",
         parameters: &[set(
             "seconds",
             "how long a note takes to the end",
