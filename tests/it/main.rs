@@ -12,6 +12,7 @@
 mod app;
 mod assistant;
 mod audio;
+mod aurora;
 mod demo;
 mod dependencies;
 mod docs;
