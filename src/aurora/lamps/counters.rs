@@ -18,6 +18,7 @@ pub struct Counters {
     pictures: AtomicU64,
     packets: AtomicU64,
     same: AtomicU64,
+    stale: AtomicU64,
     dropped: AtomicU64,
     errors: AtomicU64,
     errors_in_a_row: AtomicU64,
@@ -48,6 +49,8 @@ pub struct Counts {
     pub packets: u64,
     /// Pictures that were not sent because the lamp shows them already.
     pub same: u64,
+    /// Pictures that were not sent because painting them took too long.
+    pub stale: u64,
     /// Packets thrown away because the socket was full.
     pub dropped: u64,
     /// Packets that could not be sent.
@@ -94,6 +97,10 @@ impl Counters {
         self.same.fetch_add(1, Relaxed);
     }
 
+    pub(crate) fn stale(&self) {
+        self.stale.fetch_add(1, Relaxed);
+    }
+
     /// A tick was done `late` nanoseconds after its time, and `missed` were not done at all.
     pub(crate) fn tick(&self, late: u64, missed: u64) {
         self.ticks.fetch_add(1, Relaxed);
@@ -111,6 +118,7 @@ impl Counters {
             pictures: read(&self.pictures),
             packets: read(&self.packets),
             same: read(&self.same),
+            stale: read(&self.stale),
             dropped: read(&self.dropped),
             errors: read(&self.errors),
             errors_in_a_row: read(&self.errors_in_a_row),

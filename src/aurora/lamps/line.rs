@@ -17,6 +17,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 /// A picture strikes when its bytes rose by so much on average since the one before.
 const STRIKING: usize = 16;
+/// A picture that took longer than this (ns) shows what was, and is thrown away.
+pub(super) const STALE: u64 = 50_000_000;
 
 /// Microseconds from sending to light, as the table of latencies last said.
 #[derive(Clone, Debug, Default)]
@@ -93,7 +95,9 @@ impl Line {
         }
         self.paint(now as f64 * 1e-9 + lead, paint);
         let strikes = || rise(&self.last, &self.data) >= STRIKING;
-        if look != Look::OnlyIfStriking || strikes() {
+        if clock.now().saturating_sub(now) > STALE {
+            self.counters.stale();
+        } else if look != Look::OnlyIfStriking || strikes() {
             self.send(now);
         }
         if let Look::Due { late, missed } = look {

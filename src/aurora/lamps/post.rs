@@ -4,6 +4,7 @@ use super::bell::Clock;
 use super::counters::Counters;
 use super::encode::To;
 use super::encode::sync::Levels;
+use super::line::STALE;
 use super::pace::{Look, Pace};
 use super::paint::{Hear, Paint, Post};
 use super::wire::Wire;
@@ -54,7 +55,9 @@ impl Posted {
         let all: f32 = self.lights.iter().map(|light| light.luminance()).sum();
         let luminance = all / self.lights.len().max(1) as f32;
         let accent = luminance - self.luminance >= ACCENT;
-        if look != Look::OnlyIfStriking || accent {
+        if clock.now().saturating_sub(now) > STALE {
+            self.counters.stale();
+        } else if look != Look::OnlyIfStriking || accent {
             self.post.post(&self.lights, accent, seen);
             self.pace.sent(now, true);
             self.luminance = luminance;

@@ -2,4 +2,5 @@
 
 mod bulbs;
 mod house;
+mod lamps;
 mod paint;

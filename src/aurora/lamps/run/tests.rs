@@ -144,6 +144,29 @@ fn after_a_stall_of_ten_seconds_nothing_stale_is_sent() {
 }
 
 #[test]
+fn what_took_ten_seconds_to_paint_is_not_sent() {
+    /// Is held up once, at 100 ms.
+    struct Slow(Virtual, bool);
+    impl Paint for Slow {
+        fn paint(&mut self, lamp: usize, seconds: f64, pixels: &mut [Light]) {
+            if !self.1 && seconds >= 0.13 {
+                self.0.now.fetch_add(10_000 * MS, Ordering::SeqCst);
+                self.1 = true;
+            }
+            Dial.paint(lamp, seconds, pixels);
+        }
+    }
+    let clock = Virtual::new(10_200 * MS);
+    let (one, said) = line(0, 0.0, 50, &clock, |_| Sent::Out);
+    let counters = one.counters().clone();
+    play(vec![one], &clock, &mut Slow(clock.clone(), false));
+    let all = brief(&said);
+    assert_eq!(all[4], (80, 11));
+    assert_eq!(all[5], (10_100, (10_130 / 10 % 256) as u8), "{all:?}");
+    assert_eq!(counters.read().stale, 1);
+}
+
+#[test]
 fn dead_full_and_flapping_outputs_delay_nobody() {
     let clock = Virtual::new(1000 * MS);
     let answers: [fn(u64) -> Sent; 4] = [
