@@ -37,7 +37,7 @@ pub const RULES: Rules = Rules {
     per_lamp: 3.0,
     threshold: 0.04,
     tolerance: 0.15,
-    in_flight: 8,
+    in_flight: 24,
     patience: 0.5,
     waits_for_lamp: false,
 };
@@ -159,7 +159,7 @@ impl HouseLamps {
         refused: Vec<(String, Error)>,
         rules: Rules,
     ) -> HouseShow {
-        let (stop, board) = (self.shared.stop.child_token(), Board::default());
+        let (stop, board) = (self.shared.stop.child_token(), Board::new(taken.len()));
         let lamps: Vec<(String, Arc<Mailbox>)> =
             taken.iter().map(|(id, _)| (id.clone(), Arc::new(Mailbox::new(GUESS)))).collect();
         let carrier = HouseCarrier::new(&self.shared.home, caller, taken);

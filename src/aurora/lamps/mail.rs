@@ -137,8 +137,7 @@ impl Slot {
                 std::hint::spin_loop();
                 continue;
             }
-            let light =
-                Light(std::array::from_fn(|k| f32::from_bits(self.light[k].load(Relaxed))));
+            let light = Light(std::array::from_fn(|k| f32::from_bits(self.light[k].load(Relaxed))));
             let accent = self.is_accent.load(Relaxed) != 0;
             let seen = f64::from_bits(self.seen.load(Relaxed));
             fence(Acquire);

@@ -3,3 +3,4 @@
 mod bulbs;
 mod house;
 mod paint;
+mod stall;

@@ -251,9 +251,10 @@ impl Queue {
             let gap = lane.shown.map_or(1.0, |shown| distance(shown, wish.light));
             f64::from(gap) * (now - lane.last).min(10.0)
         };
-        let (first, wish) = (0..self.lanes.len())
-            .filter_map(|lamp| Some((lamp, due(&self.lanes[lamp])?)))
-            .max_by(|a, b| weight(&self.lanes[a.0], &a.1).total_cmp(&weight(&self.lanes[b.0], &b.1)))?;
+        let (first, wish) =
+            (0..self.lanes.len()).filter_map(|lamp| Some((lamp, due(&self.lanes[lamp])?))).max_by(
+                |a, b| weight(&self.lanes[a.0], &a.1).total_cmp(&weight(&self.lanes[b.0], &b.1)),
+            )?;
         let lamps = self.alike(first, wish.light, due);
         let fade = self.lanes[first].pause;
         for lamp in &lamps {
@@ -263,12 +264,7 @@ impl Queue {
     }
 
     /// The lamps that want the same as `first` and may share its call, in their order.
-    fn alike(
-        &self,
-        first: usize,
-        light: Light,
-        due: impl Fn(&Lane) -> Option<Wish>,
-    ) -> Vec<usize> {
+    fn alike(&self, first: usize, light: Light, due: impl Fn(&Lane) -> Option<Wish>) -> Vec<usize> {
         let own = &self.lanes[first];
         if own.alone {
             return vec![first];

@@ -187,7 +187,9 @@ fn a_call_that_fails_is_taken_apart_and_who_fails_alone_rests() {
     queue.answered(one.id, 10.5);
     queue.failed(other.id, 10.63);
     let rests = |queue: &mut Queue, now: f64| {
-        (0..2).for_each(|lamp| queue.offer(lamp, wish(BLUE.times(now as f32 / 99.0), now + 0.1), 0.1));
+        (0..2).for_each(|lamp| {
+            queue.offer(lamp, wish(BLUE.times(now as f32 / 99.0), now + 0.1), 0.1)
+        });
         drain(queue, now).iter().all(|l| l.lamps != other.lamps)
     };
     assert!(rests(&mut queue, 11.5));
