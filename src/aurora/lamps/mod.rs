@@ -6,3 +6,4 @@
 mod clock;
 pub mod house;
 pub mod mail;
+pub mod zigbee;

@@ -8,7 +8,8 @@ use crate::harness::Folder;
 use crate::home::proxy::Proxy;
 use crate::home::raw::Raw;
 use crate::home::rig::{self, Rig, config, on_real, real, until};
-use hearth::aurora::lamps::house::{HouseLamps, HouseShow, RULES};
+use hearth::aurora::lamps::house::{HouseLamps, RULES};
+use hearth::aurora::lamps::mail::held::Held;
 use hearth::policy::{EntityScope, Level};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -19,7 +20,7 @@ fn start(rig: &Rig) -> HouseLamps {
     HouseLamps::start(&rig.home, &rig.policy, &rig.store, &rig.tasks)
 }
 
-async fn open(rig: &Rig, bulbs: &Bulbs) -> HouseShow {
+async fn open(rig: &Rig, bulbs: &Bulbs) -> Held {
     known(rig, bulbs).await;
     start(rig).open(&rig.caller, &bulbs.ids, RULES).await.unwrap()
 }
@@ -37,7 +38,7 @@ async fn known(rig: &Rig, bulbs: &Bulbs) {
     .await;
 }
 
-fn paint(show: &HouseShow, picture: super::paint::Picture) -> Painter {
+fn paint(show: &Held, picture: super::paint::Picture) -> Painter {
     Painter::start(show.lamps().iter().map(|(_, mailbox)| mailbox.clone()).collect(), picture)
 }
 

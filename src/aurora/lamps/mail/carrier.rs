@@ -1,6 +1,7 @@
 //! The actor of a slow output: reads its mailboxes, asks the queue, hands letters to the carrier, and
 //! notes what comes back. It runs as long as a show does and puts nothing back itself.
 
+use super::held::Grip;
 use super::latency::{Acks, Latency};
 use super::queue::{Counts, Letter, Queue, Rules};
 use super::{Mailbox, Place};
@@ -13,7 +14,6 @@ use serde::Serialize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::MissedTickBehavior;
-use tokio_util::sync::CancellationToken;
 
 /// The mailboxes are looked at so often: what a beat loses by it is hidden by being sent early.
 const TICK: Duration = Duration::from_millis(10);
@@ -88,13 +88,12 @@ struct Actor {
     board: Board,
 }
 
-/// Carries until `stop`, and returns when every call under way is answered.
+/// Carries until the show ends, and returns when every call under way is answered.
 pub(in crate::aurora::lamps) async fn run(
     mut carrier: Box<dyn Carrier>,
     rules: Rules,
     lamps: Vec<(Arc<Mailbox>, u32)>,
-    board: Board,
-    stop: CancellationToken,
+    grip: &Grip,
 ) {
     let kinds: Vec<u32> = lamps.iter().map(|(_, kind)| *kind).collect();
     let mut actor = Actor {
@@ -102,7 +101,7 @@ pub(in crate::aurora::lamps) async fn run(
         places: vec![Place::default(); lamps.len()],
         acks: vec![Acks::default(); lamps.len()],
         mailboxes: lamps.into_iter().map(|(mailbox, _)| mailbox).collect(),
-        board,
+        board: grip.board.clone(),
     };
     let mut flying: FuturesUnordered<BoxFuture<'static, Answer>> = FuturesUnordered::new();
     let mut probing: FuturesUnordered<BoxFuture<'static, bool>> = FuturesUnordered::new();
@@ -111,7 +110,7 @@ pub(in crate::aurora::lamps) async fn run(
     loop {
         tokio::select! {
             biased;
-            () = stop.cancelled() => break,
+            () = grip.stop.cancelled() => break,
             Some(answer) = flying.next(), if !flying.is_empty() => {
                 let is_silent = answer.1.as_ref().is_err_and(|e| e.kind() == Kind::Timeout);
                 if is_silent && probing.is_empty() {
@@ -128,6 +127,9 @@ pub(in crate::aurora::lamps) async fn run(
             _ = tick.tick() => {}
         }
         actor.collect();
+        if actor.queue.is_silent(now()) && probing.is_empty() {
+            probing.push(carrier.probe());
+        }
         while probing.is_empty()
             && let Some(letter) = actor.queue.choose(now())
         {
@@ -181,7 +183,9 @@ impl Actor {
                     }
                 }
             }
-            Err(_) => self.queue.failed(letter.id, now),
+            Err(e) => {
+                self.queue.failed(letter.id, now, e.kind() == Kind::Offline);
+            }
         }
         let why = result.err().map(|e| e.to_string());
         self.board.write(|report| {
