@@ -130,7 +130,7 @@ async fn parts(
     let mut router = Router::new();
     let mut api = web::API.to_vec();
 
-    let mut house = None;
+    let (mut house, mut broker) = (None, None);
     if config.runs("home") {
         let home = start_home(config, events, tasks, policy, store, mdns)?;
         home::offer(&home, &toolbox);
@@ -149,6 +149,7 @@ async fn parts(
             let joined = Devices::start(home, &mqtt, tasks);
             devices::offer(&joined, &toolbox);
         }
+        broker = Some(mqtt.clone());
         pages.push(mqtt::page(&mqtt));
         gather.push(mqtt::gather(&mqtt));
         router = router.merge(mqtt::routes(&mqtt, &toolbox));
@@ -156,8 +157,8 @@ async fn parts(
     }
     if config.runs("aurora") {
         let ask = Ask::new(tls::client(config.http.ca_file.as_deref())?, mdns, tasks);
-        let (data_dir, home) = (&*config.data_dir, house.as_ref());
-        let base = aurora::Base { data_dir, tasks, policy, store, mdns, ask: &ask, home };
+        let (data_dir, home, mqtt) = (&*config.data_dir, house.as_ref(), broker.as_ref());
+        let base = aurora::Base { data_dir, tasks, policy, store, mdns, ask: &ask, home, mqtt };
         let aurora = Aurora::start(&config.aurora, base).await?;
         aurora::offer(&aurora, &toolbox);
         pages.push(aurora::page(&aurora));

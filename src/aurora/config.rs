@@ -49,6 +49,8 @@ pub struct Config {
     pub limit_flashes: bool,
     /// Calls a second to Home Assistant, for all its lamps together.
     pub home_calls_per_second: u32,
+    /// Messages a second to lights on the broker, for all of them together.
+    pub mqtt_messages_per_second: u32,
     /// Where sound files for timelines are; empty: `audio` in the data folder.
     pub audio_dir: String,
     /// Where saved looks are; empty: `aurora-profiles` in the data folder.
@@ -76,6 +78,7 @@ impl Default for Config {
             interface: String::new(),
             limit_flashes: true,
             home_calls_per_second: 8,
+            mqtt_messages_per_second: 5,
             audio_dir: String::new(),
             profiles_dir: String::new(),
             web_port: None,
@@ -93,6 +96,10 @@ impl Config {
         if !(1..=50).contains(&self.home_calls_per_second) {
             let text = "must be from 1 to 50; Home Assistant and Zigbee bear about 8";
             faults.push(Fault::new("aurora.home_calls_per_second", text));
+        }
+        if !(1..=100).contains(&self.mqtt_messages_per_second) {
+            let text = "must be from 1 to 100; a Zigbee network bears about 5";
+            faults.push(Fault::new("aurora.mqtt_messages_per_second", text));
         }
         faults
     }

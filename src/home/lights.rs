@@ -9,7 +9,7 @@ use crate::home::entities::Entity;
 use crate::home::select::{Target, domain, missing};
 use crate::home::text::clean;
 use crate::policy::{Caller, Level};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 pub(crate) use crate::home::call::Sent;
 
@@ -81,6 +81,12 @@ impl Home {
         let house = self.house(None).ok()?;
         let cache = house.cache();
         Some(cache.get(entity_id)?.context.clone())
+    }
+
+    /// Whether the house answers at all, within the time that any call has.
+    pub(crate) async fn is_answering(&self) -> bool {
+        let Ok(house) = self.house(None) else { return false };
+        house.link.ask(&json!({ "type": "ping" }), house.timeout).await.is_ok()
     }
 
     /// Returns what tells of changes of entities.

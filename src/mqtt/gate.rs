@@ -1,7 +1,7 @@
 //! What may be published by tools and the page. Pure.
 //!
 //! Everything that an assistant or a person publishes through Hearth is asked here first. Exempt are what
-//! the owner set up: the demo house on its own broker, and the owner's lamps; they send with
+//! the owner set up: the demo house on its own broker; it sends with
 //! [`Session::publish`](crate::mqtt::session::Session::publish).
 
 use crate::error::Error;

@@ -16,6 +16,7 @@ mod face;
 mod filter;
 mod gate;
 mod inbox;
+mod lamps;
 mod levels;
 mod link;
 mod listening;
@@ -42,8 +43,9 @@ mod watcher;
 pub use broker::{Broker, Embedded, Heard, Local, User};
 pub(crate) use clock::now;
 pub use config::{Config, ENV, Profile, RANGES};
-pub(crate) use discovery::{Ability, Device, Message, words};
+pub(crate) use discovery::{Ability, Colour, Device, Message, MqttLight, words};
 pub use face::{gather, page};
+pub(crate) use lamps::Lamps;
 pub use link::Reach;
 pub use routes::{API, routes};
 

@@ -211,6 +211,10 @@ impl Session {
     /// # Errors
     /// Offline when the session is closed or not connected.
     pub(crate) async fn publish(&self, message: Publish) -> Result<Outcome, Error> {
+        self.publish_within(message, self.timeout).await
+    }
+
+    async fn publish_within(&self, message: Publish, within: Duration) -> Result<Outcome, Error> {
         if let State::Away(why) = self.state() {
             return Err(Error::offline(format!(
                 "{} cannot be reached: {why}",
@@ -219,7 +223,23 @@ impl Session {
         }
         let link = lock(&self.link).clone();
         let link = link.ok_or_else(|| Error::offline("the session is closed"))?;
-        Ok(link.publish(message, self.timeout).await)
+        Ok(link.publish(message, within).await)
+    }
+
+    /// Publishes what is of use only now: at once or not at all; whether it may be is asked before.
+    ///
+    /// # Errors
+    /// Offline when the session is closed or not connected.
+    pub(crate) async fn publish_now(
+        &self,
+        message: Publish,
+        within: Duration,
+    ) -> Result<Outcome, Error> {
+        if self.state() == State::Connecting {
+            let address = &self.target.address;
+            return Err(Error::offline(format!("{address} is not connected yet")));
+        }
+        self.publish_within(message, within).await
     }
 
     /// Ends the connection.

@@ -10,7 +10,8 @@ mod dress;
 mod restore;
 
 use super::mail::Mailbox;
-use super::mail::carrier::{Board, Report, run};
+use super::mail::carrier::run;
+use super::mail::held::{Busy, Held};
 use super::mail::kept::{Before, Kept};
 use super::mail::queue::Rules;
 use crate::error::Error;
@@ -22,7 +23,6 @@ use carrier::HouseCarrier;
 use dress::Suit;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// What a light takes that was not measured yet, in seconds: a Zigbee lamp behind Home Assistant.
@@ -37,7 +37,7 @@ pub const RULES: Rules = Rules {
     per_lamp: 3.0,
     threshold: 0.04,
     tolerance: 0.15,
-    in_flight: 8,
+    in_flight: 24,
     patience: 0.5,
     waits_for_lamp: false,
 };
@@ -54,7 +54,7 @@ struct Shared {
     kept: Kept,
     tasks: Tasks,
     /// The lights that are in a show.
-    busy: watch::Sender<BTreeSet<String>>,
+    busy: Busy,
     /// Ends every show.
     stop: CancellationToken,
 }
@@ -70,15 +70,6 @@ pub struct Light {
     pub refused: Option<String>,
 }
 
-/// Lights in a show. The show ends when this is dropped, too.
-pub struct HouseShow {
-    lamps: Vec<(String, Arc<Mailbox>)>,
-    refused: Vec<(String, Error)>,
-    board: Board,
-    stop: CancellationToken,
-    over: watch::Receiver<bool>,
-}
-
 impl HouseLamps {
     /// Starts with putting back what an earlier run left behind, as soon as the house is connected.
     pub fn start(home: &Home, policy: &Policy, store: &Store, tasks: &Tasks) -> HouseLamps {
@@ -87,7 +78,7 @@ impl HouseLamps {
             policy: policy.clone(),
             kept: Kept::new(store, "home"),
             tasks: tasks.clone(),
-            busy: watch::Sender::new(BTreeSet::new()),
+            busy: Busy::default(),
             stop: CancellationToken::new(),
         };
         let own = HouseLamps { shared: Arc::new(shared) };
@@ -108,17 +99,11 @@ impl HouseLamps {
         Ok(all.collect())
     }
 
-    /// Takes lights into a show of `caller`. Those that cannot be in one are [left
-    /// out](HouseShow::refused), each with its reason.
+    /// Takes lights into a show of `caller`. Those that cannot be in one are [left out](Held::refused), each with its reason.
     ///
     /// # Errors
     /// The reason of the first when all are left out; Limit for too many; what the store says.
-    pub async fn open(
-        &self,
-        caller: &Caller,
-        ids: &[String],
-        rules: Rules,
-    ) -> Result<HouseShow, Error> {
+    pub async fn open(&self, caller: &Caller, ids: &[String], rules: Rules) -> Result<Held, Error> {
         if ids.len() > MOST {
             let count = ids.len();
             return Err(Error::limit(format!("{count} lights of the house; a show takes {MOST}")));
@@ -129,7 +114,7 @@ impl HouseLamps {
         for id in ids.iter().collect::<BTreeSet<_>>() {
             let bulb = self.shared.home.bulb(&caller, id);
             let suited = bulb.and_then(|bulb| Ok((Suit::of(id, &bulb)?, bulb)));
-            match suited.and_then(|suited| self.take(id).map(|()| suited)) {
+            match suited.and_then(|suited| self.shared.busy.take(id).map(|()| suited)) {
                 Ok((suit, bulb)) => {
                     before.push(Before::new(id, &caller, dress::state(&bulb)));
                     taken.push((id.clone(), suit));
@@ -143,7 +128,7 @@ impl HouseLamps {
             return Err(refused.into_iter().next().map_or_else(nothing, |(_, e)| e));
         }
         if let Err(e) = self.shared.kept.keep(&before).await {
-            self.give_back(&names);
+            self.shared.busy.give_back(&names);
             return Err(e);
         }
         let target = names.join(", ");
@@ -158,66 +143,20 @@ impl HouseLamps {
         taken: Vec<(String, Suit)>,
         refused: Vec<(String, Error)>,
         rules: Rules,
-    ) -> HouseShow {
-        let (stop, board) = (self.shared.stop.child_token(), Board::default());
-        let lamps: Vec<(String, Arc<Mailbox>)> =
-            taken.iter().map(|(id, _)| (id.clone(), Arc::new(Mailbox::new(GUESS)))).collect();
+    ) -> Held {
+        let mailbox = |(id, _): &(String, Suit)| (id.clone(), Arc::new(Mailbox::new(GUESS)));
+        let lamps: Vec<(String, Arc<Mailbox>)> = taken.iter().map(mailbox).collect();
         let carrier = HouseCarrier::new(&self.shared.home, caller, taken);
         let boxes = lamps.iter().enumerate().map(|(n, (_, b))| (b.clone(), carrier.kind(n)));
-        let (boxes, own, names): (Vec<_>, _, Vec<_>) =
-            (boxes.collect(), self.clone(), lamps.iter().map(|(id, _)| id.clone()).collect());
-        let (told, over) = watch::channel(false);
-        let (ended, written) = (stop.clone(), board.clone());
+        let boxes: Vec<_> = boxes.collect();
+        let (held, grip) = Held::new(lamps, refused, self.shared.stop.child_token());
+        let own = self.clone();
         self.shared.tasks.job(async move {
-            run(Box::new(carrier), rules, boxes, written, ended).await;
-            restore::put_back(&own, &names).await;
-            own.give_back(&names);
-            told.send_replace(true);
+            run(Box::new(carrier), rules, boxes, &grip).await;
+            restore::put_back(&own, grip.names()).await;
+            own.shared.busy.give_back(grip.names());
+            grip.over();
         });
-        HouseShow { lamps, refused, board, stop, over }
-    }
-
-    /// Marks a light as being in a show.
-    fn take(&self, id: &str) -> Result<(), Error> {
-        let is_free = self.shared.busy.send_if_modified(|busy| busy.insert(id.to_owned()));
-        match is_free {
-            true => Ok(()),
-            false => Err(Error::conflict(format!("{id} is in another show: stop that one first"))),
-        }
-    }
-
-    fn give_back(&self, ids: &[String]) {
-        self.shared.busy.send_modify(|busy| busy.retain(|id| !ids.contains(id)));
-    }
-}
-
-impl HouseShow {
-    /// Returns the lights that are in the show and the slots for what they are to show, in the order of
-    /// [`Report::lamps`].
-    pub fn lamps(&self) -> &[(String, Arc<Mailbox>)] {
-        &self.lamps
-    }
-
-    /// Returns the lights that were left out, and why.
-    pub fn refused(&self) -> &[(String, Error)] {
-        &self.refused
-    }
-
-    /// Returns what was counted and measured so far.
-    pub fn report(&self) -> Report {
-        self.board.read()
-    }
-
-    /// Ends the show, and returns when the lights are as they were, or cannot be now.
-    pub async fn close(mut self) {
-        self.stop.cancel();
-        // A job that panicked has dropped its end; the lights are put back at the next occasion.
-        let _ = self.over.wait_for(|over| *over).await;
-    }
-}
-
-impl Drop for HouseShow {
-    fn drop(&mut self) {
-        self.stop.cancel();
+        held
     }
 }

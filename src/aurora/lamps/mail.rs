@@ -6,7 +6,8 @@
 //! that was not sent when the next one came is gone.
 
 pub mod budget;
-pub(super) mod carrier;
+pub mod carrier;
+pub mod held;
 pub(super) mod kept;
 pub mod latency;
 pub mod queue;

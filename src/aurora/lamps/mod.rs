@@ -27,6 +27,7 @@ mod post;
 mod run;
 mod wire;
 mod wled;
+pub mod zigbee;
 
 pub use bell::{Bell, Clock};
 pub use config::{Config, Kind, LAMPS_MAX, LATENCY_MAX, Lamp, PIXELS_MAX};

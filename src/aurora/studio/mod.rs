@@ -4,6 +4,7 @@
 //! ([`look`]) and, while there is one, the running show ([`running`]). Whoever only looks sees a
 //! [`rehearsal`]: the same look on the same lamps, painted for the page alone.
 
+mod held;
 mod look;
 mod painter;
 mod rehearsal;
@@ -15,6 +16,7 @@ pub(super) use rehearsal::Rehearsal;
 
 use crate::aurora::Config;
 use crate::aurora::lamps::house::HouseLamps;
+use crate::aurora::lamps::zigbee::MqttLamps;
 use crate::aurora::lamps::{Bell, Kind, Lamp, LampReport, Lamps};
 use crate::aurora::listen::Listening;
 use crate::aurora::show::{Fixture, Profile, Shelf};
@@ -22,6 +24,7 @@ use crate::error::Error;
 use crate::home::Home;
 use crate::http::ask::Ask;
 use crate::http::mdns::Mdns;
+use crate::mqtt::Mqtt;
 use crate::policy::{Caller, Policy};
 use crate::store::Store;
 use crate::tasks::Tasks;
@@ -47,6 +50,7 @@ struct Shared {
     bell: Bell,
     lamps: Lamps,
     house: Option<HouseLamps>,
+    broker: Option<MqttLamps>,
     roster: Roster,
     shelf: Shelf,
     look: Look,
@@ -69,6 +73,8 @@ pub struct Base<'a> {
     pub ask: &'a Ask,
     /// The house whose lights can be lamps.
     pub home: Option<&'a Home>,
+    /// The broker whose lights can be lamps.
+    pub mqtt: Option<&'a Mqtt>,
 }
 
 impl Aurora {
@@ -78,7 +84,7 @@ impl Aurora {
     /// # Errors
     /// Invalid when a setting is wrong; Broken when the system gives no thread; what the store says.
     pub async fn start(config: &Config, base: Base<'_>) -> Result<Aurora, Error> {
-        let Base { data_dir, tasks, policy, store, mdns, ask, home } = base;
+        let Base { data_dir, tasks, policy, store, mdns, ask, home, mqtt } = base;
         let folder = |own: &str, usual: &str| match own {
             "" => data_dir.join(usual),
             own => PathBuf::from(own),
@@ -91,6 +97,7 @@ impl Aurora {
             bell,
             lamps: Lamps::start(tasks, mdns, ask, store).await?,
             house: home.map(|home| HouseLamps::start(home, policy, store, tasks)),
+            broker: mqtt.map(|mqtt| MqttLamps::start(mqtt, policy, store, tasks)),
             roster: Roster::open(config, store).await?,
             shelf: Shelf::new(folder(&config.profiles_dir, "aurora-profiles")),
             look: Look::open(store).await?,
@@ -124,6 +131,10 @@ impl Aurora {
 
     pub(super) fn house(&self) -> Option<&HouseLamps> {
         self.shared.house.as_ref()
+    }
+
+    pub(super) fn broker(&self) -> Option<&MqttLamps> {
+        self.shared.broker.as_ref()
     }
 
     pub(super) fn shelf(&self) -> &Shelf {

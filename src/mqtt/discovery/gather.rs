@@ -1,6 +1,7 @@
 //! Takes out of an inbox what discovery needs, holding it as shortly as can be.
 
 use crate::mqtt::discovery::device::{Device, Said};
+use crate::mqtt::discovery::lights::{MqttLight, lights};
 use crate::mqtt::discovery::stand::{Heard, settle};
 use crate::mqtt::discovery::{discover, sparkplug, wants};
 use crate::mqtt::inbox::Inbox;
@@ -39,6 +40,12 @@ pub(crate) fn gather(session: &Session, prefix: &str) -> Found {
         settle(device, &|topic| heard.get(topic).cloned());
     }
     Found { devices, announced, too_large }
+}
+
+/// Finds the lights of a session that take JSON.
+pub(crate) fn announced_lights(session: &Session, prefix: &str) -> Vec<MqttLight> {
+    let announced = announced(&session.inbox(), prefix).0;
+    lights(prefix, &announced)
 }
 
 fn announced(inbox: &Inbox, prefix: &str) -> (Vec<Said>, usize) {

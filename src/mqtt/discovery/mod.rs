@@ -9,6 +9,7 @@ mod ask;
 mod device;
 mod gather;
 mod homeassistant;
+mod lights;
 mod lint;
 mod path;
 mod sparkplug;
@@ -19,7 +20,8 @@ mod zigbee2mqtt;
 
 pub(crate) use ask::Message;
 pub(crate) use device::{Ability, Device, Source};
-pub(crate) use gather::gather;
+pub(crate) use gather::{announced_lights, gather};
+pub(crate) use lights::{Colour, MqttLight};
 pub(crate) use lint::{RULES, Weight, lint};
 
 use device::Said;

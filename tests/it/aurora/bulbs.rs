@@ -13,8 +13,6 @@ use tokio::task::JoinHandle;
 pub struct Told {
     /// Its place among the lamps.
     pub lamp: usize,
-    /// 0 when it was turned off.
-    pub brightness: u64,
     /// Degrees.
     pub hue: f64,
     /// Id of the call.
@@ -70,7 +68,6 @@ impl Bulbs {
                 };
                 told.lock().unwrap().push(Told {
                     lamp: event["data"]["lamp"].as_u64().unwrap() as usize,
-                    brightness: what[0].as_f64().unwrap() as u64,
                     hue: what[1].as_f64().unwrap(),
                     context: event["context"]["id"].as_str().unwrap().to_owned(),
                     at: now(),
@@ -117,9 +114,11 @@ impl Bulbs {
         let attribute = |name: &str| state["attributes"][name].clone();
         json!([state["state"], attribute("brightness"), attribute("hs_color")])
     }
+}
 
-    /// Takes everything away again.
-    pub fn clear(self) {
+/// Takes everything away again, also when the test fails.
+impl Drop for Bulbs {
+    fn drop(&mut self) {
         self.listener.abort();
         for entry in &self.entries {
             delete(&format!("/api/config/config_entries/entry/{entry}"));

@@ -3,19 +3,24 @@
 
 use super::bulbs::{Bulbs, Told};
 use super::paint::{Painter, age, clockwork, now, together};
+use super::stall::Stall;
+use crate::harness::Folder;
 use crate::home::proxy::Proxy;
 use crate::home::raw::Raw;
 use crate::home::rig::{self, Rig, config, on_real, real, until};
-use hearth::aurora::lamps::house::{HouseLamps, HouseShow, RULES};
+use hearth::aurora::lamps::house::{HouseLamps, RULES};
+use hearth::aurora::lamps::mail::held::Held;
 use hearth::policy::{EntityScope, Level};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 fn start(rig: &Rig) -> HouseLamps {
     HouseLamps::start(&rig.home, &rig.policy, &rig.store, &rig.tasks)
 }
 
-async fn open(rig: &Rig, bulbs: &Bulbs) -> HouseShow {
+async fn open(rig: &Rig, bulbs: &Bulbs) -> Held {
     known(rig, bulbs).await;
     start(rig).open(&rig.caller, &bulbs.ids, RULES).await.unwrap()
 }
@@ -33,7 +38,7 @@ async fn known(rig: &Rig, bulbs: &Bulbs) {
     .await;
 }
 
-fn paint(show: &HouseShow, picture: super::paint::Picture) -> Painter {
+fn paint(show: &Held, picture: super::paint::Picture) -> Painter {
     Painter::start(show.lamps().iter().map(|(_, mailbox)| mailbox.clone()).collect(), picture)
 }
 
@@ -85,7 +90,6 @@ async fn a_beat_is_one_call_for_all_lamps_that_are_then_as_they_were() {
     assert_eq!(report.counts.failed, 0, "{report:?}");
     show.close().await;
     assert_eq!(looks(&bulbs), before);
-    bulbs.clear();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
@@ -95,8 +99,9 @@ async fn many_colours_keep_to_the_budget_and_a_slow_lamp_is_known_as_such() {
     let rig = on_real().await;
     let show = open(&rig, &bulbs).await;
     let (began, painter) = (now(), paint(&show, clockwork));
-    until("the slow lamp was measured", async || {
-        show.report().lamps[2].latency.is_some_and(|latency| latency.count >= 4)
+    until("the slow lamp was measured and a quick one", async || {
+        let lamps = show.report().lamps;
+        [0, 2].iter().all(|lamp| lamps[*lamp].latency.is_some_and(|latency| latency.count >= 4))
     })
     .await;
     drop(painter);
@@ -110,7 +115,6 @@ async fn many_colours_keep_to_the_budget_and_a_slow_lamp_is_known_as_such() {
     show.close().await;
     let told = bulbs.told().into_iter().filter(|told| told.at >= began).collect::<Vec<_>>();
     assert!(calls(&told).len() as f64 <= most + 5.0, "five are put back");
-    bulbs.clear();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
@@ -151,7 +155,6 @@ async fn a_lamp_that_is_removed_and_one_that_cannot_dim_leave_the_others_alone()
     show.close().await;
     assert_eq!((bulbs.look(0), bulbs.look(2)), (before[0].clone(), before[2].clone()));
     assert_eq!(kept(&rig).await, 0, "nothing is kept of a lamp that is gone");
-    bulbs.clear();
 }
 
 /// How many lamps wait to be put back.
@@ -188,7 +191,6 @@ async fn when_the_house_goes_away_the_show_goes_on_after_it_and_is_put_back_at_l
     proxy.mend();
     until("they are as they were", async || looks(&bulbs) == before).await;
     until("nothing is kept", async || kept(&rig).await == 0).await;
-    bulbs.clear();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
@@ -222,5 +224,85 @@ async fn a_show_reaches_no_further_than_whoever_started_it() {
     assert_eq!((line.who.as_str(), line.target.as_str()), ("aurora", bulbs.ids[0].as_str()));
     let own = audit.iter().filter(|entry| entry.target.contains(&bulbs.ids[0])).count();
     assert!(own < 4, "not a line for each call: {own}");
-    bulbs.clear();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn after_a_stall_of_the_house_nothing_old_is_sent() {
+    let bulbs = Bulbs::new("aurora_stall", &[0, 0, 0]).await;
+    let before = furnish(&bulbs).await;
+    let (url, token) = real();
+    let stall = Stall::to(&url).await;
+    let mut slow = config(&format!("http://{}", stall.address), &token);
+    // The show must come through it on the same connection.
+    slow.ping_seconds = 60;
+    let rig = rig::start(&slow).await;
+    rig.connected().await;
+    let show = open(&rig, &bulbs).await;
+    let painter = paint(&show, clockwork);
+    until("they are told", async || bulbs.told().len() > 6).await;
+    stall.hold(true);
+    // The stall itself, which nothing could end earlier; longer than a call waits for its answer.
+    tokio::time::sleep(Duration::from_secs(13)).await;
+    let (resumed, sent) = (now(), show.report().counts.sent);
+    stall.hold(false);
+    until("they are told again", async || bulbs.since(resumed).len() > 12).await;
+    drop(painter);
+    let since = bulbs.since(resumed);
+    let old = since.iter().filter(|told| age(told.lamp, told.hue, told.at) > 2.0).count();
+    // What was on its way when the stall began could not be taken back: at most one call for each lamp.
+    assert!(old <= 3, "{old} of {since:?}");
+    let lamps: BTreeSet<usize> = since.iter().take(old).map(|told| told.lamp).collect();
+    assert_eq!(lamps.len(), old, "and it came first: {since:?}");
+    assert!(show.report().counts.sent > sent, "{:?}", show.report());
+    show.close().await;
+    assert_eq!(looks(&bulbs), before);
+}
+
+const FOLDER: &str = "HEARTH_TEST_AURORA_FOLDER";
+const LAMPS: &str = "HEARTH_TEST_AURORA_LAMPS";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[ignore = "the process that the next test starts and kills"]
+async fn the_process_of_a_show_that_is_killed() {
+    let rig = rig::on_real_keeping(std::path::Path::new(&std::env::var(FOLDER).unwrap())).await;
+    let ids: Vec<String> = std::env::var(LAMPS).unwrap().split(',').map(str::to_owned).collect();
+    let show = start(&rig).open(&rig.caller, &ids, RULES).await.unwrap();
+    let _painter = paint(&show, together);
+    std::future::pending().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn lights_of_a_show_that_was_killed_are_put_back_at_the_next_start() {
+    let bulbs = Bulbs::new("aurora_killed", &[0, 0]).await;
+    let before = furnish(&bulbs).await;
+    let folder = Folder::new();
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "aurora::house::the_process_of_a_show_that_is_killed"])
+        .env(FOLDER, folder.path())
+        .env(LAMPS, bulbs.ids.join(","))
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let from = now();
+    until("the show runs", async || bulbs.since(from).len() > 6).await;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_ne!(looks(&bulbs), before);
+    let rig = rig::on_real_keeping(folder.path()).await;
+    let _lamps = start(&rig);
+    until("they are as they were", async || looks(&bulbs) == before).await;
+    until("nothing is kept", async || kept(&rig).await == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn when_hearth_ends_in_the_middle_of_a_show_the_lights_are_put_back_first() {
+    let bulbs = Bulbs::new("aurora_ended", &[0, 0]).await;
+    let before = furnish(&bulbs).await;
+    let rig = on_real().await;
+    let show = open(&rig, &bulbs).await;
+    let _painter = paint(&show, together);
+    until("they are told", async || bulbs.told().len() > 6).await;
+    rig.tasks.stop().await;
+    assert_eq!(looks(&bulbs), before);
+    assert_eq!(kept(&rig).await, 0);
 }

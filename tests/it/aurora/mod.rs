@@ -4,3 +4,4 @@ mod bulbs;
 mod house;
 mod lamps;
 mod paint;
+mod stall;

@@ -61,9 +61,16 @@ pub fn clockwork(lamp: usize, seconds: f64) -> (Light, bool) {
     (Light::hsv(hue, 1.0, 1.0), false)
 }
 
-/// How many seconds before `now` a hue (degrees) of [`clockwork`] was wanted; less than 36.
+/// How many seconds before `now` a hue (degrees, of what lamps are told) of [`clockwork`] was wanted,
+/// less than 18 either way.
 pub fn age(lamp: usize, degrees: f64, now: f64) -> f64 {
-    let age = (now / 36.0 + lamp as f64 / 9.0 - degrees / 360.0).rem_euclid(1.0) * 36.0;
-    // What is to be seen a moment later is no age.
-    if age > 35.0 { age - 36.0 } else { age }
+    let told = Light::hsv((degrees / 360.0) as f32, 1.0, 1.0).0;
+    let [r, g, b] = told.map(|x| f64::from(x).powf(2.2));
+    let sixth = match (r >= g && r >= b, g >= b) {
+        (true, _) => (g - b).rem_euclid(6.0),
+        (_, true) => b - r + 2.0,
+        _ => r - g + 4.0,
+    };
+    let age = (now / 36.0 + lamp as f64 / 9.0 - sixth / 6.0).rem_euclid(1.0) * 36.0;
+    if age > 18.0 { age - 36.0 } else { age }
 }

@@ -49,6 +49,11 @@ impl Carrier for HouseCarrier {
         Box::pin(async move { sent?.context(ANSWER).await })
     }
 
+    fn probe(&mut self) -> BoxFuture<'static, bool> {
+        let home = self.home.clone();
+        Box::pin(async move { home.is_answering().await })
+    }
+
     fn heard(&mut self) -> BoxFuture<'_, (usize, Box<str>)> {
         Box::pin(async {
             loop {

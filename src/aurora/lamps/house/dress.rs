@@ -37,12 +37,6 @@ impl Suit {
     /// # Errors
     /// Invalid for one that can only be switched; Offline for one that is away.
     pub(super) fn of(id: &str, bulb: &Bulb) -> Result<Suit, Error> {
-        if bulb.state != "on" && bulb.state != "off" {
-            let state = &bulb.state;
-            return Err(Error::offline(format!(
-                "{id} is '{state}' in Home Assistant: start the show again when it is back"
-            )));
-        }
         let has = |modes: &[&str]| bulb.modes.iter().any(|mode| modes.contains(&&**mode));
         let ability = if has(&["hs", "rgb", "rgbw", "rgbww", "xy"]) {
             Ability::Colour
@@ -57,6 +51,11 @@ impl Suit {
                  leave it out of the show"
             )));
         };
+        if bulb.state == "unavailable" {
+            return Err(Error::offline(format!(
+                "{id} is 'unavailable' in Home Assistant: start the show again when it is back"
+            )));
+        }
         Ok(Suit { ability, fades: bulb.fades })
     }
 
@@ -114,7 +113,7 @@ const COLOURS: [(&str, &str); 6] = [
     ("rgbww", "rgbww_color"),
 ];
 
-/// Returns the call that puts a light back.
+/// Returns the call that puts a light back; one of which nothing was known goes off.
 pub(super) fn back(state: &Value) -> Order {
     let mut data = Map::new();
     if state["fades"] == true {

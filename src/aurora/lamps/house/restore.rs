@@ -30,8 +30,7 @@ pub(super) async fn watch(lamps: HouseLamps, stop: CancellationToken) -> Result<
         }
     }
     lamps.shared.stop.cancel();
-    let mut busy = lamps.shared.busy.subscribe();
-    let _ = tokio::time::timeout(LAST, busy.wait_for(|busy| busy.is_empty())).await;
+    let _ = tokio::time::timeout(LAST, lamps.shared.busy.empty()).await;
     Ok(())
 }
 
@@ -40,7 +39,7 @@ async fn put_back_left(lamps: &HouseLamps) {
         Ok(all) => all,
         Err(e) => return log::warn!("lights of a show cannot be put back now: {e}"),
     };
-    let left = all.into_iter().filter(|before| !lamps.shared.busy.borrow().contains(&before.lamp));
+    let left = all.into_iter().filter(|before| !lamps.shared.busy.has(&before.lamp));
     put_back_these(lamps, left.collect()).await;
 }
 

@@ -1,11 +1,12 @@
 //! The actor of a slow output: reads its mailboxes, asks the queue, hands letters to the carrier, and
 //! notes what comes back. It runs as long as a show does and puts nothing back itself.
 
+use super::held::Grip;
 use super::latency::{Acks, Latency};
 use super::queue::{Counts, Letter, Queue, Rules};
 use super::{Mailbox, Place};
 use crate::aurora::lamps::clock::now;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -13,10 +14,11 @@ use serde::Serialize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::MissedTickBehavior;
-use tokio_util::sync::CancellationToken;
 
 /// The mailboxes are looked at so often: what a beat loses by it is hidden by being sent early.
 const TICK: Duration = Duration::from_millis(10);
+/// Between two questions whether the way is open.
+const PROBE_PAUSE: Duration = Duration::from_secs(1);
 /// At the end, calls under way are waited for so long, so that none comes after what is put back.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
@@ -24,6 +26,10 @@ const LAST_ANSWERS: Duration = Duration::from_secs(2);
 pub(in crate::aurora::lamps) trait Carrier: Send {
     /// Sends a letter; gives the context that the lamps' changes will have.
     fn send(&mut self, letter: &Letter) -> BoxFuture<'static, Result<Option<String>, Error>>;
+
+    /// Whether the way to the lamps is open, asked after a letter that nobody answered: until it is,
+    /// nothing is sent that could be delivered late.
+    fn probe(&mut self) -> BoxFuture<'static, bool>;
 
     /// Waits for a change of a lamp: its place, and the context of the change. May be given up at any
     /// time.
@@ -53,10 +59,16 @@ pub struct LampReport {
 }
 
 /// A report that the actor writes and others read.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(in crate::aurora::lamps) struct Board(Arc<Mutex<Report>>);
 
 impl Board {
+    /// An empty one for so many lamps.
+    pub(in crate::aurora::lamps) fn new(lamps: usize) -> Board {
+        let lamps = vec![LampReport::default(); lamps];
+        Board(Arc::new(Mutex::new(Report { lamps, ..Report::default() })))
+    }
+
     pub(in crate::aurora::lamps) fn read(&self) -> Report {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -76,13 +88,12 @@ struct Actor {
     board: Board,
 }
 
-/// Carries until `stop`, and returns when every call under way is answered.
+/// Carries until the show ends, and returns when every call under way is answered.
 pub(in crate::aurora::lamps) async fn run(
     mut carrier: Box<dyn Carrier>,
     rules: Rules,
     lamps: Vec<(Arc<Mailbox>, u32)>,
-    board: Board,
-    stop: CancellationToken,
+    grip: &Grip,
 ) {
     let kinds: Vec<u32> = lamps.iter().map(|(_, kind)| *kind).collect();
     let mut actor = Actor {
@@ -90,22 +101,38 @@ pub(in crate::aurora::lamps) async fn run(
         places: vec![Place::default(); lamps.len()],
         acks: vec![Acks::default(); lamps.len()],
         mailboxes: lamps.into_iter().map(|(mailbox, _)| mailbox).collect(),
-        board,
+        board: grip.board.clone(),
     };
-    actor.board.write(|report| report.lamps = vec![LampReport::default(); kinds.len()]);
     let mut flying: FuturesUnordered<BoxFuture<'static, Answer>> = FuturesUnordered::new();
+    let mut probing: FuturesUnordered<BoxFuture<'static, bool>> = FuturesUnordered::new();
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         tokio::select! {
             biased;
-            () = stop.cancelled() => break,
-            Some(answer) = flying.next(), if !flying.is_empty() => actor.answered(answer),
+            () = grip.stop.cancelled() => break,
+            Some(answer) = flying.next(), if !flying.is_empty() => {
+                let is_silent = answer.1.as_ref().is_err_and(|e| e.kind() == Kind::Timeout);
+                if is_silent && probing.is_empty() {
+                    probing.push(carrier.probe());
+                }
+                actor.answered(answer);
+            }
+            Some(is_open) = probing.next(), if !probing.is_empty() => {
+                if !is_open {
+                    probing.push(pause_and(carrier.probe()));
+                }
+            }
             (lamp, context) = carrier.heard() => actor.heard(lamp, &context),
             _ = tick.tick() => {}
         }
         actor.collect();
-        while let Some(letter) = actor.queue.choose(now()) {
+        if actor.queue.is_silent(now()) && probing.is_empty() {
+            probing.push(carrier.probe());
+        }
+        while probing.is_empty()
+            && let Some(letter) = actor.queue.choose(now())
+        {
             let sending = carrier.send(&letter);
             actor.sent(&letter);
             flying.push(Box::pin(async move { (letter, sending.await) }));
@@ -116,6 +143,14 @@ pub(in crate::aurora::lamps) async fn run(
     let rest = async { while flying.next().await.is_some() {} };
     // One that is not answered by then is forgotten: it may still come.
     let _ = tokio::time::timeout(LAST_ANSWERS, rest).await;
+}
+
+/// Asks again, but not at once: a way that is closed may say so quickly.
+fn pause_and(probe: BoxFuture<'static, bool>) -> BoxFuture<'static, bool> {
+    Box::pin(async move {
+        tokio::time::sleep(PROBE_PAUSE).await;
+        probe.await
+    })
 }
 
 impl Actor {
@@ -148,7 +183,9 @@ impl Actor {
                     }
                 }
             }
-            Err(_) => self.queue.failed(letter.id, now),
+            Err(e) => {
+                self.queue.failed(letter.id, now, e.kind() == Kind::Offline);
+            }
         }
         let why = result.err().map(|e| e.to_string());
         self.board.write(|report| {

@@ -4,6 +4,8 @@ use serde::Serialize;
 
 /// Samples that count: the last ones.
 const KEPT: usize = 64;
+/// What takes longer (seconds) is a stall, and says nothing of the lamp.
+const LONGEST: f64 = 2.0;
 /// Before so many samples there is nothing to say.
 const LEAST: usize = 3;
 
@@ -36,7 +38,7 @@ impl Acks {
         (self.open, self.heard) = (Some((id, now, None)), None);
     }
 
-    /// Notes the context that the changes of a command have. True when the acknowledgement is there.
+    /// Notes the context that the changes of a command have. True when that completes a measurement.
     pub fn named(&mut self, id: u64, context: &str) -> bool {
         let Some((open, _, name)) = &mut self.open else { return false };
         if *open != id {
@@ -46,7 +48,7 @@ impl Acks {
         self.matched()
     }
 
-    /// Notes a change of the lamp. True when it is the acknowledgement.
+    /// Notes a change of the lamp. True when that completes a measurement.
     pub fn heard(&mut self, now: f64, context: &str) -> bool {
         if self.open.is_none() {
             return false;
@@ -74,12 +76,15 @@ impl Acks {
             return false;
         }
         let took = at - sent;
+        (self.open, self.heard) = (None, None);
+        if took > LONGEST {
+            return false;
+        }
         if self.samples.len() == KEPT {
             self.samples.remove(0);
         }
         self.samples.push(took);
         self.count += 1;
-        (self.open, self.heard) = (None, None);
         true
     }
 }
@@ -111,12 +116,23 @@ mod tests {
     }
 
     #[test]
+    fn a_stall_is_no_latency() {
+        let mut acks = Acks::default();
+        for (n, took) in [(0, 0.1), (1, 10.0), (2, 0.1), (3, 0.1)] {
+            acks.sent(n, 0.0);
+            acks.named(n, "x");
+            acks.heard(took, "x");
+        }
+        assert_eq!(acks.latency().unwrap(), Latency { p50: 0.1, p90: 0.1, count: 3 });
+    }
+
+    #[test]
     fn old_acknowledgements_are_forgotten() {
         let mut acks = Acks::default();
         for n in 0..200 {
             acks.sent(n, 0.0);
             acks.named(n, "x");
-            acks.heard(if n < 136 { 9.0 } else { 0.05 }, "x");
+            acks.heard(if n < 136 { 1.9 } else { 0.05 }, "x");
         }
         assert_eq!(acks.latency().unwrap().p90, 0.05);
         assert_eq!(acks.latency().unwrap().count, 200);

@@ -100,6 +100,7 @@ pub struct Queue {
     next: u64,
     flying: usize,
     counts: Counts,
+    silent: bool,
 }
 
 impl Queue {
@@ -115,7 +116,7 @@ impl Queue {
         };
         let lanes = kinds.iter().map(lane).collect();
         let budget = Budget::new(rules.per_second);
-        Queue { rules, budget, lanes, next: 1, flying: 0, counts: Counts::default() }
+        Queue { rules, budget, lanes, next: 1, flying: 0, counts: Counts::default(), silent: false }
     }
 
     /// Takes what a lamp should show, and how long it takes (seconds).
@@ -162,13 +163,25 @@ impl Queue {
         }
     }
 
-    /// Notes that a call failed. Those that shared it are tried one by one; one that was alone rests.
-    pub fn failed(&mut self, id: u64, now: f64) {
+    /// Whether a lamp that says when it was told has not done so in time: then the way to it may be
+    /// closed, and what is sent now would be delivered late.
+    pub fn is_silent(&mut self, now: f64) -> bool {
+        self.free_the_quick(now);
+        std::mem::take(&mut self.silent)
+    }
+
+    /// Notes that a call failed. Those that shared it are tried one by one; one that was alone rests,
+    /// longer each time, unless the whole output `is_away`.
+    pub fn failed(&mut self, id: u64, now: f64, is_away: bool) {
         self.flying = self.flying.saturating_sub(1);
         self.counts.failed += 1;
         for lane in &mut self.lanes {
             let Some(waits) = lane.waits.filter(|waits| waits.id == id) else { continue };
             (lane.waits, lane.shown) = (None, None);
+            if is_away {
+                lane.rests_until = now + REST.0;
+                continue;
+            }
             if !waits.is_shared {
                 lane.rest = (lane.rest * 2.0).clamp(REST.0, REST.1);
                 lane.rests_until = now + lane.rest;
@@ -215,7 +228,8 @@ impl Queue {
             }
             match (waits.is_answered, waits.is_shared, waits.has_stirred) {
                 // It says nothing of itself: what was written must do.
-                (true, ..) | (_, true, true) => lane.waits = None,
+                (true, ..) => (lane.waits, self.silent) = (None, true),
+                (_, true, true) => lane.waits = None,
                 _ => lane.alone = true,
             }
         }

@@ -179,13 +179,13 @@ fn a_call_that_fails_is_taken_apart_and_who_fails_alone_rests() {
     };
     offer(&mut queue, 10.0);
     let both = queue.choose(10.0).unwrap();
-    queue.failed(both.id, 10.0);
+    queue.failed(both.id, 10.0, false);
     offer(&mut queue, 10.5);
     let (one, other) = (queue.choose(10.5).unwrap(), queue.choose(10.63));
     let other = other.unwrap();
     assert_eq!(one.lamps.len() + other.lamps.len(), 2);
     queue.answered(one.id, 10.5);
-    queue.failed(other.id, 10.63);
+    queue.failed(other.id, 10.63, false);
     let rests = |queue: &mut Queue, now: f64| {
         (0..2).for_each(|lamp| {
             queue.offer(lamp, wish(BLUE.times(now as f32 / 99.0), now + 0.1), 0.1)
@@ -211,6 +211,8 @@ fn a_lamp_that_acknowledges_by_itself_is_waited_for_but_not_for_ever() {
     queue.answered(letter.id, 10.3);
     queue.offer(0, wish(RED, 10.7), 0.1);
     assert_eq!(queue.choose(10.7), None);
+    assert!(!queue.is_silent(10.7));
     queue.offer(0, wish(RED, 10.95), 0.1);
+    assert!(queue.is_silent(10.85) && !queue.is_silent(10.85), "asked once for each");
     assert!(queue.choose(10.85).is_some(), "a lamp that never says a word is served all the same");
 }

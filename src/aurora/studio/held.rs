@@ -1,0 +1,151 @@
+//! Lamps that send by themselves: lights of Home Assistant and of the broker, taken into a show.
+
+use super::Aurora;
+use crate::aurora::lamps::mail::held::Held;
+use crate::aurora::lamps::mail::queue::Rules;
+use crate::aurora::lamps::mail::{Mailbox, Wish};
+use crate::aurora::lamps::{self, Kind, Lamp, LampReport, Measured, Source, Table, house, zigbee};
+use crate::aurora::light::Light;
+use crate::error::Error;
+use crate::policy::Caller;
+use std::sync::Arc;
+
+/// The lamps of one kind in the running show.
+pub(super) struct Group {
+    kind: Kind,
+    held: Held,
+}
+
+/// A lamp that cannot be in the show, and why.
+pub(super) type LeftOut = (String, String);
+
+impl Aurora {
+    /// Takes the lamps that send by themselves into a show and leaves out of `lamps` those that cannot
+    /// be in it.
+    ///
+    /// # Errors
+    /// The reason of the first when no lamp is left.
+    pub(super) async fn take(
+        &self,
+        caller: &Caller,
+        lamps: &mut Vec<Lamp>,
+    ) -> Result<(Vec<Group>, Vec<LeftOut>), Error> {
+        let (mut groups, mut out, mut first) = (Vec::new(), Vec::new(), None);
+        for kind in [Kind::Home, Kind::Mqtt] {
+            let of_kind = |lamp: &&Lamp| lamp.kind == kind;
+            let ids: Vec<String> =
+                lamps.iter().filter(of_kind).map(|lamp| lamp.address.clone()).collect();
+            if ids.is_empty() {
+                continue;
+            }
+            match self.hold(caller, kind, &ids).await {
+                Ok(held) => {
+                    let has = |lamp: &Lamp| held.lamps().iter().any(|(id, _)| *id == lamp.address);
+                    lamps.retain(|lamp| lamp.kind != kind || has(lamp));
+                    out.extend(held.refused().iter().map(|(id, e)| (id.clone(), e.to_string())));
+                    self.set_latencies(&held, kind, lamps);
+                    groups.push(Group { kind, held });
+                }
+                // The other lamps need not wait for these.
+                Err(e) => {
+                    lamps.retain(|lamp| lamp.kind != kind);
+                    out.extend(ids.into_iter().map(|id| (id, e.to_string())));
+                    first.get_or_insert(e);
+                }
+            }
+        }
+        match first {
+            Some(e) if lamps.is_empty() => Err(e),
+            _ => Ok((groups, out)),
+        }
+    }
+
+    async fn hold(&self, caller: &Caller, kind: Kind, ids: &[String]) -> Result<Held, Error> {
+        let shared = &self.shared;
+        let off = |service: &str| {
+            Error::offline(format!(
+                "the service {service} does not run here: its lights are no lamps"
+            ))
+        };
+        if kind == Kind::Home {
+            let house = shared.house.as_ref().ok_or_else(|| off("home"))?;
+            let per_second = f64::from(shared.config.home_calls_per_second);
+            return house.open(caller, ids, Rules { per_second, ..house::RULES }).await;
+        }
+        let broker = shared.broker.as_ref().ok_or_else(|| off("mqtt"))?;
+        let per_second = f64::from(shared.config.mqtt_messages_per_second);
+        broker.open(caller, ids, Rules { per_second, ..zigbee::RULES }).await
+    }
+
+    /// What a person set or tapped holds for these lamps, too.
+    fn set_latencies(&self, held: &Held, kind: Kind, lamps: &[Lamp]) {
+        for (id, mailbox) in held.lamps() {
+            let lamp = lamps.iter().find(|lamp| lamp.kind == kind && lamp.address == *id);
+            let row = lamp.map(|lamp| self.shared.lamps.latencies().row(lamp));
+            let told = row.filter(|row| matches!(row.source, Source::Set | Source::Tapped));
+            mailbox.set_latency(told.map(|row| row.ms / 1000.0));
+        }
+    }
+}
+
+impl Group {
+    /// The outputs for the thread of the lamps, by the numbers of their lamps.
+    pub(super) fn posts(&self, lamps: &[Lamp]) -> Vec<(usize, Box<dyn lamps::Post>)> {
+        let of = |(id, mailbox): &(String, Arc<Mailbox>)| {
+            let number = lamps.iter().position(|l| l.kind == self.kind && l.address == *id)?;
+            Some((number, Box::new(Posted(mailbox.clone())) as Box<dyn lamps::Post>))
+        };
+        self.held.lamps().iter().filter_map(of).collect()
+    }
+
+    /// Puts what was really sent in place of what was posted.
+    pub(super) fn correct(&self, lamps: &[Lamp], reports: &mut [LampReport]) {
+        let own = self.held.report();
+        for ((id, _), found) in self.held.lamps().iter().zip(&own.lamps) {
+            let Some(n) = lamps.iter().position(|l| l.kind == self.kind && l.address == *id) else {
+                continue;
+            };
+            let Some(report) = reports.get_mut(n) else { continue };
+            report.counts.pictures = found.sent;
+            report.counts.errors = found.failed;
+            report.away = found.why.clone().or(report.away.take());
+        }
+    }
+
+    /// Keeps what the answers of the lamps showed.
+    async fn learn(&self, lamps: &[Lamp], table: &Table) {
+        let own = self.held.report();
+        for ((id, _), found) in self.held.lamps().iter().zip(&own.lamps) {
+            let lamp = lamps.iter().find(|l| l.kind == self.kind && l.address == *id);
+            let (Some(lamp), Some(latency)) = (lamp, found.latency) else { continue };
+            let (ms, spread) = (latency.p50 * 1000.0, (latency.p90 - latency.p50) * 1000.0);
+            let count = u32::try_from(latency.count).unwrap_or(u32::MAX);
+            if let Err(e) = table.acknowledged(&lamp.name, Measured::now(ms, spread, count)).await {
+                log::warn!("the delay of a lamp is not kept: {e}");
+            }
+        }
+    }
+
+    /// Gives the lamps back as they were.
+    pub(super) async fn close(self, lamps: &[Lamp], table: &Table) {
+        self.learn(lamps, table).await;
+        self.held.close().await;
+    }
+}
+
+/// A mailbox as an output of the thread of the lamps: one colour for the whole lamp.
+struct Posted(Arc<Mailbox>);
+
+impl lamps::Post for Posted {
+    fn latency(&self) -> f64 {
+        self.0.latency()
+    }
+
+    fn post(&mut self, pixels: &[Light], accent: bool, seen: f64) {
+        let share = 1.0 / pixels.len().max(1) as f32;
+        let sum = pixels
+            .iter()
+            .fold([0.0; 3], |sum: [f32; 3], light| std::array::from_fn(|k| sum[k] + light.0[k]));
+        self.0.put(Wish { light: Light(sum.map(|x| x * share)), accent, seen });
+    }
+}
