@@ -108,6 +108,7 @@ pub async fn start(config: &Config, tasks: &Tasks) -> Result<DemoHouse, Error> {
         server::run(listener.clone(), shared.clone(), runner.clone(), stop)
     });
     let (socket, strip) = strip::open().await?;
+    tasks.status("demo_strip", Whose::Own).up();
     tasks.spawn("demo_strip", move |stop| strip::run(socket.clone(), stop));
     let url = format!("http://{address}");
     Ok(DemoHouse { url, token: Secret::new(token), broker, strip, lights: LIGHTS })

@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::home::Home;
 use crate::policy::{Caller, Outcome, Policy};
 use crate::store::Store;
-use crate::tasks::Tasks;
+use crate::tasks::{Tasks, Whose};
 use carrier::HouseCarrier;
 use dress::Suit;
 use std::collections::BTreeSet;
@@ -83,6 +83,7 @@ impl HouseLamps {
         };
         let own = HouseLamps { shared: Arc::new(shared) };
         let keeper = own.clone();
+        tasks.status("aurora house", Whose::Own).up();
         tasks.spawn("aurora house", move |stop| restore::watch(keeper.clone(), stop));
         own
     }

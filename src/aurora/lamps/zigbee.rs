@@ -17,7 +17,7 @@ use crate::error::{Error, Kind};
 use crate::mqtt::{Lamps, Mqtt, MqttLight};
 use crate::policy::{Caller, Outcome, Policy};
 use crate::store::Store;
-use crate::tasks::Tasks;
+use crate::tasks::{Tasks, Whose};
 use carrier::MqttCarrier;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -88,6 +88,7 @@ impl MqttLamps {
         };
         let own = MqttLamps { shared: Arc::new(shared) };
         let keeper = own.clone();
+        tasks.status("aurora mqtt", Whose::Own).up();
         tasks.spawn("aurora mqtt", move |stop| watch(keeper.clone(), stop));
         own
     }
