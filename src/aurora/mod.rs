@@ -14,6 +14,7 @@ pub mod moment;
 #[cfg(all(feature = "alsa", target_env = "musl"))]
 mod rules;
 pub mod show;
+pub mod timeline;
 
 use crate::error::Error;
 use serde::Serialize;
