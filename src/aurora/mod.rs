@@ -24,6 +24,7 @@ mod sample;
 pub mod show;
 mod status;
 mod studio;
+pub mod timeline;
 mod tools;
 
 pub use config::{Config, ENV, RANGES};

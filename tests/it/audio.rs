@@ -37,7 +37,7 @@ pub fn groove(seconds: u32, rate: u32, gain: f32) -> Vec<f32> {
 }
 
 /// The bytes of a WAV file of one channel and 16 bits.
-fn wav(samples: &[f32], rate: u32) -> Vec<u8> {
+pub fn wav(samples: &[f32], rate: u32) -> Vec<u8> {
     let data: Vec<u8> = samples
         .iter()
         .flat_map(|x| ((x * 32_767.0).round().clamp(-32_768.0, 32_767.0) as i16).to_le_bytes())

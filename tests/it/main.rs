@@ -28,4 +28,5 @@ mod mqtt;
 mod plugins;
 mod show;
 mod store;
+mod timeline;
 mod web;

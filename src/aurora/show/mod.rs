@@ -22,6 +22,7 @@ pub use palette::Palette;
 pub use plan::{Fixture, Plan};
 pub use profile::{Colours, Part, Profile, Value, Zone};
 pub use shelf::Shelf;
+pub(super) use shelf::{checked, replace};
 
 use crate::aurora::analyse::Frame;
 use crate::aurora::light::Light;

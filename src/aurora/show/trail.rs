@@ -6,7 +6,7 @@
 //! (beats, or onsets where there is no beat) there were. Pure; nothing is allocated after it is made.
 
 use crate::aurora::analyse::Arc;
-use crate::aurora::moment::Moment;
+use crate::aurora::moment::{FADE, Moment};
 
 /// Levels are kept so many times a second.
 const RATE: f64 = 50.0;
@@ -21,8 +21,6 @@ const LONGEST: f64 = 6.0;
 const USUAL: f64 = 0.5;
 /// A hole in the moments longer than this (s), or a step back, begins everything anew.
 const HOLE: f64 = 3.0;
-/// What is left of the mark of an onset after a second, as in [`Moment::struck`].
-const FADE: f64 = 1e-6;
 
 /// The levels at one time.
 #[derive(Clone, Copy, Debug, Default)]
