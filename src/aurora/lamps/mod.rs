@@ -5,12 +5,15 @@
 //! which lamps there are, `plan` makes outputs of them, `encode` (pure) packets of pictures, `pace`
 //! (pure) says when, `wire` has the sockets, `run` is the thread's loop.
 
+mod ack;
 mod before;
 mod bell;
 mod colour;
 mod config;
 mod counters;
+mod diagnose;
 mod encode;
+mod find;
 mod latency;
 mod line;
 mod outlet;
@@ -20,14 +23,17 @@ mod plan;
 mod play;
 mod post;
 mod run;
+pub mod tap;
 mod wire;
 mod wled;
 
 pub use bell::{Bell, Clock};
 pub use config::{Config, Kind, LAMPS_MAX, LATENCY_MAX, Lamp, PIXELS_MAX};
 pub use counters::{Counters, Counts, Sent};
+pub use diagnose::{Case, Finding, diagnose};
 pub use encode::To;
 pub use encode::sync::Levels;
+pub use find::{Found, HUE, WLED, find};
 pub use latency::{Measured, Row, Source, Table};
 pub use paint::{Hear, Paint, Post};
 pub use play::{LampReport, Lamps, Playing, Show};
