@@ -42,7 +42,7 @@ impl Bell {
 }
 
 /// Now, in nanoseconds of `CLOCK_MONOTONIC`.
-pub(crate) fn now() -> u64 {
+fn now() -> u64 {
     // Linux always has this clock.
     let Ok(now) = clock_gettime(ClockId::CLOCK_MONOTONIC) else { return 0 };
     now.tv_sec().unsigned_abs() * 1_000_000_000 + now.tv_nsec().unsigned_abs()

@@ -56,7 +56,8 @@ impl Kind {
         match self {
             Kind::E131 | Kind::Artnet => 44,
             Kind::WledSync | Kind::Hue => 50,
-            _ => 100,
+            // Twice the frames: one that comes a little early is still a picture of its own.
+            _ => 200,
         }
     }
 

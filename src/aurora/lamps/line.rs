@@ -43,13 +43,16 @@ pub(crate) struct Part {
     /// Where the channels of each light begin in the line's data.
     places: Vec<usize>,
     lights: Vec<Light>,
+    /// The last second it was painted for: when its latency turns out smaller, its time stands still until
+    /// it is caught up with, as painters only go forward.
+    painted: f64,
 }
 
 impl Part {
     /// The lamp with this number, whose lights are at `places`.
     pub(crate) fn new(lamp: usize, colours: Colours, delay: Delay, places: Vec<usize>) -> Part {
         let lights = vec![Light::BLACK; places.len()];
-        Part { lamp, colours, delay, places, lights }
+        Part { lamp, colours, delay, places, lights, painted: 0.0 }
     }
 }
 
@@ -107,7 +110,8 @@ impl Line {
 
     fn paint(&mut self, seconds: f64, paint: &mut dyn Paint) {
         for part in &mut self.parts {
-            paint.paint(part.lamp, seconds + part.delay.seconds(), &mut part.lights);
+            part.painted = part.painted.max(seconds + part.delay.seconds());
+            paint.paint(part.lamp, part.painted, &mut part.lights);
             let width = part.colours.width();
             for (light, place) in part.lights.iter().zip(&part.places) {
                 part.colours.write(*light, &mut self.data[*place..*place + width]);

@@ -7,13 +7,16 @@
 //! shares: a slot that the show thread writes without waiting, and the decision when to send; `house`,
 //! `zigbee` and `hue` are the outputs that are no plain UDP.
 
+mod ack;
 mod before;
 mod bell;
 mod clock;
 mod colour;
 mod config;
 mod counters;
+mod diagnose;
 mod encode;
+mod find;
 pub mod house;
 mod latency;
 mod line;
@@ -25,6 +28,7 @@ mod plan;
 mod play;
 mod post;
 mod run;
+pub mod tap;
 mod wire;
 mod wled;
 pub mod zigbee;
@@ -32,8 +36,10 @@ pub mod zigbee;
 pub use bell::{Bell, Clock};
 pub use config::{Config, Kind, LAMPS_MAX, LATENCY_MAX, Lamp, PIXELS_MAX};
 pub use counters::{Counters, Counts, Sent};
+pub use diagnose::{Case, Finding, diagnose};
 pub use encode::To;
 pub use encode::sync::Levels;
+pub use find::{Found, HUE, WLED, find};
 pub use latency::{Measured, Row, Source, Table};
 pub use paint::{Hear, Paint, Post};
 pub use play::{LampReport, Lamps, Playing, Show};

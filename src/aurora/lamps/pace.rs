@@ -1,16 +1,19 @@
 //! When an output is due. Pure: times come in as nanoseconds.
 //!
-//! An output has a rate, and a shortest pause that its kind bears. It is due an interval after it was
-//! last looked at. News (a new frame of the analysis) makes it due at once when it nearly is, so that
-//! pictures follow the frames and not the other way round; and when the picture became much brighter: a
-//! beat does not wait for the next tick. Of pictures that are alike the first three are sent, as any
-//! packet can be lost, and then one each 0.9 s (what ANSI E1.31, section 6.6.1, asks for, and sooner
-//! than any lamp gives up).
+//! An output has a rate, and a shortest pause that its kind bears. While nothing new is heard it is due at
+//! the times of a fixed grid. While news comes (a frame of the analysis each 10 ms) pictures follow the
+//! news: it is due with the first one that comes about an interval after the last picture, and by itself
+//! only a little later. When the picture became much brighter it goes at once: a beat does not wait. Of
+//! pictures that are alike the first three are sent, as any packet can be lost, and then one each 0.9 s
+//! (what ANSI E1.31, section 6.6.1, asks for, and sooner than any lamp gives up).
 
 /// A picture is said so often before it is taken for known.
 const TIMES: u32 = 3;
 /// Then it is said again after this.
 const KEEP: u64 = 900_000_000;
+
+/// News that is older than this (ns) has stopped coming.
+const HEARD: u64 = 50_000_000;
 
 /// The pace of one output.
 #[derive(Clone, Debug)]
@@ -19,6 +22,10 @@ pub(crate) struct Pace {
     /// The shortest pause.
     gap: u64,
     due: u64,
+    /// When news came last.
+    heard: Option<u64>,
+    /// When it was looked at last, for a reason that was not only a beat.
+    looked: Option<u64>,
     sent: Option<u64>,
     alike: u32,
 }
@@ -30,7 +37,7 @@ pub(crate) enum Look {
     No,
     /// Its time has come: so many nanoseconds ago, and so many more times passed since.
     Due { late: u64, missed: u64 },
-    /// There is news right before its time.
+    /// There is news, and it is about its time.
     News,
     /// There is news, which matters if it is a beat.
     OnlyIfStriking,
@@ -41,7 +48,7 @@ impl Pace {
     pub(crate) fn new(rate: u32, fastest: u32, begin: u64) -> Pace {
         let pause = |rate: u32| 1_000_000_000u64.div_ceil(rate.max(1).into());
         let (interval, gap) = (pause(rate.min(fastest)), pause(fastest));
-        Pace { interval, gap, due: begin, sent: None, alike: 0 }
+        Pace { interval, gap, due: begin, heard: None, looked: None, sent: None, alike: 0 }
     }
 
     /// When it is due next.
@@ -51,29 +58,34 @@ impl Pace {
 
     /// Whether to paint it now, and why; `news` when something new was heard.
     pub(crate) fn look(&mut self, now: u64, news: bool) -> Look {
+        if news {
+            self.heard = Some(now);
+        }
         if now >= self.due {
             let late = now - self.due;
             let missed = late / self.interval;
-            self.due += (missed + 1) * self.interval;
+            match self.heard.is_some_and(|heard| now < heard + HEARD) {
+                true => self.wait_for_news(now),
+                false => self.due += (missed + 1) * self.interval,
+            }
+            self.looked = Some(now);
             return Look::Due { late, missed };
         }
-        if !news || self.sent.is_some_and(|sent| now < sent + self.gap) {
-            self.follow(now, news);
+        let since = |time: Option<u64>| time.map_or(u64::MAX, |time| now - time);
+        if !news || since(self.sent) < self.gap {
             return Look::No;
         }
-        if now + self.interval / 8 >= self.due {
-            self.due = now + self.interval;
-            return Look::News;
+        if since(self.looked) < self.interval - self.interval / 8 {
+            return Look::OnlyIfStriking;
         }
-        self.follow(now, news);
-        Look::OnlyIfStriking
+        self.looked = Some(now);
+        self.wait_for_news(now);
+        Look::News
     }
 
-    /// A frame that comes right after a tick moves the next one, so that it falls on a frame.
-    fn follow(&mut self, now: u64, news: bool) {
-        if news && now < (self.due + self.interval / 4).saturating_sub(self.interval) {
-            self.due = now + self.interval;
-        }
+    /// The next news is expected before this is due.
+    fn wait_for_news(&mut self, now: u64) {
+        self.due = now + self.interval + self.interval / 8;
     }
 
     /// Whether to send the picture that was painted: `changed` since the last one that was sent.
@@ -85,6 +97,11 @@ impl Pace {
     pub(crate) fn sent(&mut self, now: u64, changed: bool) {
         self.alike = if changed { 1 } else { self.alike.saturating_add(1) };
         self.sent = Some(now);
+        if self.looked != Some(now) {
+            // A beat: the next picture follows it, not the one before.
+            self.looked = Some(now);
+            self.wait_for_news(now);
+        }
         self.due = self.due.max(now + self.gap);
     }
 }
@@ -125,14 +142,16 @@ mod tests {
 
     #[test]
     fn with_news_it_follows_the_frames() {
-        // The first frame comes 3 ms after the first tick; from then on each picture is of a frame.
-        let sent = times(50, 100, Some(3), 200, false);
-        assert_eq!(sent, [0, 23, 43, 63, 83, 103, 123, 143, 163, 183]);
+        // From the third on, each picture is of a frame that was heard right before it.
+        let sent = times(50, 120, Some(3), 200, false);
+        assert_eq!(sent, [0, 20, 42, 63, 83, 103, 123, 143, 163, 183]);
+        let fast = times(100, 120, Some(5), 200, false);
+        assert!(fast[8..].iter().all(|ms| ms % 10 == 5) && fast.len() >= 19, "{fast:?}");
     }
 
     #[test]
     fn what_strikes_goes_at_once_but_never_faster_than_the_kind_bears() {
-        let sent = times(50, 100, Some(3), 60, true);
+        let sent = times(50, 120, Some(3), 60, true);
         assert_eq!(sent, [0, 13, 23, 33, 43, 53]);
         let dmx = times(44, 44, Some(3), 2000, true);
         assert!(dmx.windows(2).all(|pair| pair[1] - pair[0] >= 22), "{dmx:?}");

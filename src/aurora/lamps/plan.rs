@@ -61,6 +61,14 @@ pub(crate) const fn port(kind: Kind) -> u16 {
     }
 }
 
+/// The port to which a lamp's pictures go.
+pub(crate) fn udp_port(lamp: &Lamp) -> u16 {
+    match place(&lamp.address, port(lamp.kind)) {
+        Place::Host(_, port) => port,
+        Place::Multicast => port(lamp.kind),
+    }
+}
+
 /// Makes outputs of the lamps that are painted over UDP. `delays` has one entry for each lamp of the
 /// configuration; `id` is this Hearth's for E1.31. Lamps with an order that is none are left out.
 pub(crate) fn plans(config: &Config, delays: &[Delay], id: [u8; 16]) -> Vec<Plan> {

@@ -1,25 +1,33 @@
 //! The show thread and the handle on it.
 
+use super::ack;
 use super::before::{self, Before};
-use super::bell::{Bell, now};
+use super::bell::Clock;
 use super::config::{Config, Kind, Lamp};
 use super::counters::Counts;
+use super::find::{Found, find};
 use super::latency::{Row, Table};
 use super::line::Delay;
 use super::outlet::{self, Given, Outlet};
 use super::paint::{Hear, Paint, Post};
 use super::run::{Stage, go_ahead_of_others};
+use super::wled::{self, Info};
 use crate::error::Error;
 use crate::http::ask::Ask;
 use crate::http::mdns::Mdns;
 use crate::store::Store;
 use crate::tasks::{Tasks, Whose};
+use futures_util::future::join_all;
 use serde::Serialize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
+
+/// While a show plays, the way to each lamp is measured so often.
+const MEASURE: Duration = Duration::from_secs(300);
 
 /// The lamps of the house. Cloning it is cheap.
 #[derive(Clone)]
@@ -43,19 +51,19 @@ struct Shared {
 struct Work {
     stage: Stage,
     paint: Box<dyn Paint>,
+    clock: Box<dyn Clock>,
     control: Arc<Control>,
     done: oneshot::Sender<()>,
 }
 
+#[derive(Default)]
 struct Control {
     stop: AtomicBool,
-    bell: Bell,
 }
 
 impl Control {
     fn stop(&self) {
         self.stop.store(true, Ordering::Release);
-        self.bell.ring();
     }
 }
 
@@ -69,8 +77,9 @@ pub struct Show {
     pub hear: Option<Box<dyn Hear>>,
     /// Outputs that send by themselves, with the numbers of their lamps.
     pub posts: Vec<(usize, Box<dyn Post>)>,
-    /// Rung when there is something new to paint.
-    pub bell: Bell,
+    /// Its time, and what wakes it when there is something new to paint: a [`Bell`](super::Bell), or
+    /// whoever listens.
+    pub clock: Box<dyn Clock>,
 }
 
 /// How a lamp does.
@@ -129,10 +138,10 @@ impl Lamps {
     /// Conflict when one is playing; Invalid for lamps that are configured wrongly; Broken when the
     /// system gives no sockets.
     pub async fn play(&self, show: Show) -> Result<Playing, Error> {
-        let Show { config, paint, hear, posts, bell } = show;
+        let Show { config, paint, hear, posts, clock } = show;
         crate::config::Fault::refuse(config.faults("aurora"))?;
         let shared = &self.shared;
-        let control = Arc::new(Control { stop: AtomicBool::new(false), bell });
+        let control = Arc::new(Control::default());
         {
             let mut now = shared.now.lock().unwrap_or_else(PoisonError::into_inner);
             if now.strong_count() > 0 {
@@ -146,17 +155,52 @@ impl Lamps {
             shared.table.apply(lamp, delay);
         }
         let given = Given { hear, posts, id: before::id(&shared.store).await? };
-        let (stage, outlets) = outlet::open(&config, &delays, given, &shared.mdns, now()).await?;
+        let (stage, outlets) =
+            outlet::open(&config, &delays, given, &shared.mdns, clock.now()).await?;
         let outlets = Arc::new(tokio::sync::Mutex::new(outlets));
         let over = CancellationToken::new();
         let watch = outlet::watch(outlets.clone(), shared.mdns.clone(), over.clone());
         shared.tasks.job(watch);
+        shared.tasks.job(timed(self.clone(), config.clone(), delays.clone(), over.clone()));
         let (done, end) = oneshot::channel();
-        let work = Work { stage, paint, control: control.clone(), done };
+        let work = Work { stage, paint, clock, control: control.clone(), done };
         let gone = |_| Error::broken("the thread of the lamps has ended; start Hearth again");
         shared.work.send(Some(work)).map_err(gone)?;
         let inner = Inner { control, config, delays, outlets, over, end, before };
         Ok(Playing { shared: shared.clone(), inner: Some(inner) })
+    }
+
+    /// Measures the way to each of these lamps that answers, and notes it in the table. Returns the lamps
+    /// that do not, with the reason.
+    pub async fn measure(&self, lamps: &[Lamp]) -> Vec<(String, Error)> {
+        let measured = lamps.iter().map(|lamp| async move {
+            let noted = async {
+                match ack::measure(lamp, &self.shared.mdns).await? {
+                    Some(found) => self.shared.table.acknowledged(&lamp.name, found).await,
+                    None => Ok(()),
+                }
+            };
+            noted.await.err().map(|e| (lamp.name.clone(), e))
+        });
+        join_all(measured).await.into_iter().flatten().collect()
+    }
+
+    /// Finds WLEDs and Hue bridges that announce themselves, for so long.
+    ///
+    /// # Errors
+    /// As [`find`].
+    pub async fn find(&self, wait: Duration) -> Result<Vec<Found>, Error> {
+        find(&self.shared.mdns, &self.shared.ask, wait).await
+    }
+
+    /// Asks those of these lamps that are WLEDs what they are, for [`super::diagnose`].
+    pub async fn infos(&self, lamps: &[Lamp]) -> Vec<Option<Info>> {
+        let ask = &self.shared.ask;
+        let asked = lamps.iter().map(|lamp| async move {
+            let web = wled::web(lamp)?;
+            wled::info(ask, &web).await.ok()
+        });
+        join_all(asked).await
     }
 
     /// The table of latencies.
@@ -167,6 +211,27 @@ impl Lamps {
     /// Whether the system runs the thread ahead of ordinary ones.
     pub fn is_ahead_of_others(&self) -> bool {
         self.shared.is_ahead.load(Ordering::Relaxed)
+    }
+}
+
+/// Measures the way to the lamps of a show again and again until it is over.
+async fn timed(lamps: Lamps, config: Config, delays: Vec<Delay>, over: CancellationToken) {
+    loop {
+        tokio::select! {
+            lost = lamps.measure(&config.lamp) => {
+                for (lamp, e) in lost {
+                    log::debug!("the way to the lamp '{lamp}' is not measured: {e}");
+                }
+            }
+            () = over.cancelled() => return,
+        }
+        for (lamp, delay) in config.lamp.iter().zip(&delays) {
+            lamps.shared.table.apply(lamp, delay);
+        }
+        tokio::select! {
+            () = tokio::time::sleep(MEASURE) => {}
+            () = over.cancelled() => return,
+        }
     }
 }
 
@@ -187,8 +252,8 @@ impl Shared {
             let _ = shared.work.send(None);
         });
         while let Ok(Some(work)) = works.recv() {
-            let Work { mut stage, mut paint, control, done } = work;
-            stage.run(&mut control.bell.clone(), &mut *paint, &control.stop);
+            let Work { mut stage, mut paint, mut clock, control, done } = work;
+            stage.run(&mut *clock, &mut *paint, &control.stop);
             // The lamps are told before whoever stopped the show is.
             drop(stage);
             let _ = done.send(());

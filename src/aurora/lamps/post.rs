@@ -25,6 +25,8 @@ pub(crate) struct Posted {
     lights: Vec<Light>,
     pace: Pace,
     luminance: f32,
+    /// Painters only go forward, also when the latency turns out smaller.
+    painted: f64,
     counters: Arc<Counters>,
 }
 
@@ -32,7 +34,7 @@ impl Posted {
     /// The lamp with this number, which has so many lights.
     pub(crate) fn new(lamp: usize, post: Box<dyn Post>, pixels: usize, pace: Pace) -> Posted {
         let (lights, counters) = (vec![Light::BLACK; pixels], Arc::default());
-        Posted { lamp, post, lights, pace, luminance: 0.0, counters }
+        Posted { lamp, post, lights, pace, luminance: 0.0, painted: 0.0, counters }
     }
 
     pub(crate) fn counters(&self) -> &Arc<Counters> {
@@ -51,7 +53,8 @@ impl Posted {
             return;
         }
         let seen = now as f64 * 1e-9 + self.post.latency();
-        paint.paint(self.lamp, seen + lead, &mut self.lights);
+        self.painted = self.painted.max(seen + lead);
+        paint.paint(self.lamp, self.painted, &mut self.lights);
         let all: f32 = self.lights.iter().map(|light| light.luminance()).sum();
         let luminance = all / self.lights.len().max(1) as f32;
         let accent = luminance - self.luminance >= ACCENT;

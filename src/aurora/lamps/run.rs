@@ -12,7 +12,7 @@ use super::post::{Posted, Sync};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The thread looks for the end at least so often, in nanoseconds.
-const AT_LEAST: u64 = 1_000_000_000;
+const AT_LEAST: u64 = 100_000_000;
 
 /// All outputs of a show. When it is dropped each of them is told that the show is over, also when
 /// whoever paints panics.
@@ -25,7 +25,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Plays until `stop`; whoever sets it rings the bell, too.
+    /// Plays until `stop`, which is looked at with each picture.
     pub(crate) fn run(&mut self, clock: &mut dyn Clock, paint: &mut dyn Paint, stop: &AtomicBool) {
         let mut news = false;
         while !stop.load(Ordering::Acquire) {
@@ -65,7 +65,7 @@ impl Drop for Stage {
 /// `CAP_SYS_NICE`, or a limit such as systemd's `LimitRTPRIO=`.
 pub(crate) fn go_ahead_of_others() -> bool {
     // Below the thread that listens: sound that is lost cannot be heard again.
-    let wanted = nix::libc::sched_param { sched_priority: 10 };
+    let wanted = nix::libc::sched_param { sched_priority: 9 };
     #[allow(unsafe_code, reason = "no safe call sets a policy; the pointer lives through the call")]
     let done = unsafe {
         nix::libc::sched_setscheduler(0, nix::libc::SCHED_FIFO, std::ptr::from_ref(&wanted))

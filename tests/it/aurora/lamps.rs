@@ -2,6 +2,8 @@
 //! as far as its documentation describes it; and their faults.
 
 mod faults;
+mod find;
 mod formats;
 mod rig;
+mod timing;
 mod wled;

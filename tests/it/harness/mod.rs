@@ -58,6 +58,29 @@ pub fn wait_for<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// A program of `examples/`, built as these tests are.
+pub fn example(name: &'static str) -> PathBuf {
+    static BUILT: Mutex<Vec<&str>> = Mutex::new(Vec::new());
+    let test = std::env::current_exe().unwrap();
+    // Cargo builds examples only for a plain `cargo test`, and an old one would test old code.
+    let mut done = BUILT.lock().unwrap();
+    if let Some(cargo) = std::env::var_os("CARGO").filter(|_| !done.contains(&name)) {
+        let mut build = Command::new(cargo);
+        build.args(["build", "--quiet", "--example", name]);
+        if !cfg!(feature = "alsa") {
+            build.arg("--no-default-features");
+        }
+        if !cfg!(debug_assertions) {
+            build.arg("--release");
+        }
+        assert!(build.status().unwrap().success(), "the example {name} does not build");
+        done.push(name);
+    }
+    let built = test.parent().and_then(Path::parent).unwrap().join("examples").join(name);
+    assert!(built.exists(), "{} is missing: cargo build --examples", built.display());
+    built
+}
+
 /// A running hearth.
 pub struct Hearth {
     child: Child,

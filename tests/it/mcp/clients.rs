@@ -44,24 +44,7 @@ impl Drop for Fixtures {
 
 /// The program `examples/conformance`, built as these tests are.
 pub(crate) fn example() -> PathBuf {
-    static BUILT: OnceLock<()> = OnceLock::new();
-    let test = std::env::current_exe().unwrap();
-    // Cargo builds examples only for a plain `cargo test`, and an old one would test old code.
-    BUILT.get_or_init(|| {
-        let Some(cargo) = std::env::var_os("CARGO") else { return };
-        let mut build = Command::new(cargo);
-        build.args(["build", "--quiet", "--example", "conformance"]);
-        if !cfg!(feature = "alsa") {
-            build.arg("--no-default-features");
-        }
-        if !cfg!(debug_assertions) {
-            build.arg("--release");
-        }
-        assert!(build.status().unwrap().success(), "the fixtures do not build");
-    });
-    let built = test.parent().and_then(Path::parent).unwrap().join("examples/conformance");
-    assert!(built.exists(), "{} is missing: cargo build --examples", built.display());
-    built
+    crate::harness::example("conformance")
 }
 
 /// The folder with the clients; `None` when they are to be left out.

@@ -125,6 +125,31 @@ fn each_lamp_is_painted_for_when_its_light_is_seen() {
 }
 
 #[test]
+fn a_latency_that_turns_out_smaller_does_not_turn_time_back() {
+    struct Noted(Delay, Vec<u64>);
+    impl Paint for Noted {
+        fn paint(&mut self, _: usize, seconds: f64, pixels: &mut [Light]) {
+            self.1.push((seconds * 1000.0).round() as u64);
+            if self.1.len() == 3 {
+                self.0.set(60.0);
+            }
+            pixels.fill(Light::BLACK);
+        }
+    }
+    let clock = Virtual::new(160 * MS);
+    let delay = Delay::default();
+    delay.set(100.0);
+    let packets = Packets::default();
+    let part = Part::new(0, Colours::new("rgb", 1.0, 1.0).unwrap(), delay.clone(), vec![0]);
+    let wire = Box::new(Told { clock: clock.clone(), packets, answer: |_| Sent::Out });
+    let pace = Pace::new(50, 100, 0);
+    let one = Line::new(vec![part], 3, Encoder::Ddp(Ddp::new(0, 3)), wire, pace);
+    let mut noted = Noted(delay, Vec::new());
+    play(vec![one], &clock, &mut noted);
+    assert_eq!(noted.1, [130, 150, 170, 170, 170, 190, 210, 230]);
+}
+
+#[test]
 fn after_a_stall_of_ten_seconds_nothing_stale_is_sent() {
     let mut clock = Virtual::new(11_000 * MS);
     clock.stall = Some((500 * MS, 10_000 * MS));

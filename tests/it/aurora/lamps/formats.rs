@@ -140,7 +140,8 @@ async fn audio_sync_is_told_while_sound_comes_and_ends_in_silence() {
     let lamp = format!("[[lamp]]\nname='a'\nkind='wled-sync'\naddress='127.0.0.1:{port}'\n");
     let mut order = show(&lamp, Steps);
     order.hear = Some(Box::new(Rising(0.0)));
-    let bell = order.bell.clone();
+    let bell = Bell::new().unwrap();
+    order.clock = Box::new(bell.clone());
     let playing = rig.lamps.play(order).await.unwrap();
     let mut last = 0.0;
     let mut times = Vec::new();

@@ -47,8 +47,8 @@ impl Rig {
 
 pub fn show(toml: &str, paint: impl Paint + 'static) -> Show {
     let config: Config = toml::from_str(toml).unwrap();
-    let bell = Bell::new().unwrap();
-    Show { config, paint: Box::new(paint), hear: None, posts: Vec::new(), bell }
+    let clock = Box::new(Bell::new().unwrap());
+    Show { config, paint: Box::new(paint), hear: None, posts: Vec::new(), clock }
 }
 
 /// The byte that [`Steps`] paints into channel `c` of light `k` of a lamp.

@@ -10,15 +10,19 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 /// The web interface of a WLED.
-struct Web {
-    address: String,
+pub struct Web {
+    pub address: String,
     state: Arc<Mutex<Value>>,
     posts: Arc<Mutex<Vec<Value>>>,
 }
 
 impl Web {
     fn start() -> Web {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Web::at("127.0.0.1:0")
+    }
+
+    pub fn at(address: &str) -> Web {
+        let listener = TcpListener::bind(address).unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let seg = json!([{"id": 0, "start": 0, "stop": 30, "col": [[255, 160, 0]], "fx": 0}]);
         let state = json!({"on": true, "bri": 40, "ps": -1, "pl": -1, "mainseg": 0, "seg": seg});
