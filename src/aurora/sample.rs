@@ -149,7 +149,7 @@ impl Song {
                 voice.strike(from, tone, 0.035, 1e6);
             }
         }
-        if place.is_multiple_of(4) && (groove || bar >= 28 || bar < 4) {
+        if place.is_multiple_of(4) && (groove || !(4..28).contains(&bar)) {
             // The first of the bar is the loudest and the third the softest, as a drummer plays it.
             let level = match place {
                 0 => 0.95,

@@ -5,11 +5,11 @@ use crate::aurora::clock;
 use crate::aurora::listen::Config;
 use crate::aurora::listen::choice::Choice;
 use crate::aurora::listen::hearing::Hearing;
-use crate::aurora::listen::source::{Got, PIECE, open};
+use crate::aurora::listen::source::{Got, PIECE, Source, open};
 use crate::aurora::listen::thread;
+use crate::aurora::listen::wav::Wav;
 use crate::error::Error;
-use std::fs::File;
-use std::io::{BufWriter, Seek, SeekFrom, Write};
+use std::io::Write;
 use std::path::Path;
 
 /// An input has so much longer than the test to give all its samples (seconds).
@@ -43,7 +43,6 @@ impl Second {
     fn add(&mut self, frame: &Frame) {
         self.square += f64::from(frame.level.rms).powi(2);
         self.peak = self.peak.max(frame.level.peak);
-        self.clipped |= frame.level.clipped;
         self.open |= frame.level.open;
         self.hops += 1;
     }
@@ -63,152 +62,131 @@ impl Second {
     }
 }
 
+/// What came so far.
+#[derive(Default)]
+struct Seen {
+    second: Second,
+    seconds: u32,
+    /// Lines of the seconds that are over.
+    lines: Vec<String>,
+    /// Whether there was sound, and whether some of it was more than the input could take.
+    open: bool,
+    clipped: bool,
+    /// Samples in a row at full scale.
+    full: u32,
+    samples: u64,
+    overruns: u32,
+    last: Frame,
+}
+
+impl Seen {
+    fn frame(&mut self, frame: &Frame) {
+        self.second.add(frame);
+        self.last.clone_from(frame);
+        self.open |= self.second.open;
+        if self.second.hops == 100 {
+            self.seconds += 1;
+            self.lines.push(std::mem::take(&mut self.second).line(self.seconds));
+        }
+    }
+
+    /// The analysis' own mark stays for a second; this one belongs to the line.
+    fn sound(&mut self, samples: &[f32]) {
+        self.samples += samples.len() as u64;
+        for x in samples {
+            self.full = if x.abs() >= 0.9999 { self.full + 1 } else { 0 };
+            self.second.clipped |= self.full >= 3;
+        }
+        self.clipped |= self.second.clipped;
+    }
+}
+
 /// Listens to an input and writes a line a second, and at the end what is to be said.
 ///
 /// # Errors
-/// As opening the input. Offline: nothing or only silence came, or it went away. Broken: `out` or the file failed.
+/// As opening the input. Offline: nothing or only silence came, or it went away. Broken: `out` or the
+/// file failed.
 pub(in crate::aurora) fn test(test: &Test<'_>, out: &mut dyn Write) -> Result<(), Error> {
     let choice = Choice::parse(test.input.unwrap_or(&test.config.input))?;
     let mut source = open(&choice, test.config)?;
-    let settings = Settings { automatic_gain: test.config.automatic_gain };
-    let rate = source.rate();
-    let mut hearing = rate.map(|rate| Hearing::new(rate, settings)).transpose()?;
-    let mut kept = match (test.save, rate) {
+    let mut kept = match (test.save, source.rate()) {
         (Some(path), Some(rate)) => Some(Wav::create(path, rate)?),
         (Some(_), None) => {
             let name = source.name();
-            return Err(Error::invalid(format!(
-                "{name} has levels only; there is nothing to save"
-            )));
+            return Err(Error::invalid(format!("{name} has levels only, and no sound to save")));
         }
         (None, _) => None,
     };
     let priority = if thread::is_raised() { "real-time" } else { "normal" };
     say(out, &format!("{}: {}, {priority} priority", source.name(), source.form()))?;
-
-    let (mut second, mut told, mut any, mut clipped) = (Second::default(), 0, false, false);
-    let (mut overruns, mut samples, mut last) = (0u32, 0u64, Frame::default());
-    let wanted = rate.map(|rate| u64::from(rate) * u64::from(test.seconds));
     let begun = clock::now();
-    let mut piece = [0.0; PIECE];
-    let mut lines = Vec::new();
-    loop {
-        let elapsed = clock::now() - begun;
-        let over = match wanted {
-            Some(wanted) => samples >= wanted || elapsed > f64::from(test.seconds) + PATIENCE,
-            None => elapsed >= f64::from(test.seconds),
-        };
-        if over {
-            break;
-        }
-        let mut see = |frame: &Frame, _: f64| {
-            second.add(frame);
-            last = frame.clone();
-            if second.hops == 100 {
-                told += 1;
-                (any, clipped) = (any || second.open, clipped || second.clipped);
-                lines.push(std::mem::take(&mut second).line(told));
-            }
-        };
-        match (source.read(&mut piece)?, &mut hearing) {
-            (Got::Sound { count, at }, Some(hearing)) => {
-                let left = wanted.unwrap_or(u64::MAX) - samples;
-                let heard = &piece[..count.min(usize::try_from(left).unwrap_or(count))];
-                samples += heard.len() as u64;
-                if let Some(kept) = &mut kept {
-                    kept.write(heard)?;
-                }
-                hearing.sound(heard, at, see);
-            }
-            (Got::Levels(frame, at), _) => see(frame, at),
-            (Got::Overrun, _) => overruns += 1,
-            (Got::End, _) => break,
-            (Got::Sound { .. } | Got::Nothing, _) => {}
-        }
-        for line in lines.drain(..) {
-            say(out, &line)?;
-        }
-    }
-    (any, clipped) = (any || second.open, clipped || second.clipped);
+    let seen = listen(test, &mut *source, kept.as_mut(), out)?;
     if let Some(kept) = kept {
         kept.end()?;
     }
-    let name = source.name();
+    let rate = source.rate();
     if let Some(rate) = rate {
-        let seconds = samples as f64 / f64::from(rate);
-        let elapsed = clock::now() - begun;
+        let seconds = seen.samples as f64 / f64::from(rate);
+        let (elapsed, overruns) = (clock::now() - begun, seen.overruns);
         let noun = if overruns == 1 { "overrun" } else { "overruns" };
         say(out, &format!("{seconds:.2} s of sound in {elapsed:.2} s, {overruns} {noun}"))?;
     }
-    if last.beat.there {
-        say(out, &format!("{:.1} beats a minute", 60.0 / last.beat.period))?;
+    if seen.last.beat.there {
+        say(out, &format!("{:.1} beats a minute", 60.0 / seen.last.beat.period))?;
     }
-    if clipped {
+    if seen.clipped {
         say(out, "some of it was too loud for the input: turn it down until no line says CLIPPED")?;
     }
-    if wanted.is_some_and(|_| samples == 0) || (rate.is_none() && !any) {
-        return Err(Error::offline(format!(
+    let name = source.name();
+    match (seen.open, rate.is_some() && seen.samples > 0) {
+        (true, _) => Ok(()),
+        (_, false) => Err(Error::offline(format!(
             "nothing came from {name}; is something playing, and does it play to there?"
-        )));
+        ))),
+        (_, true) => Err(Error::offline(format!(
+            "only silence came from {name}: is something playing, is the right input chosen, and \
+             is its volume up (`alsamixer`, F4)?"
+        ))),
     }
-    if !any {
-        return Err(Error::offline(format!(
-            "only silence came from {name}: is something playing, is the right input chosen, and is its \
-             volume up (`alsamixer`, F4)?"
-        )));
+}
+
+/// Listens for as long as the test lasts.
+fn listen(
+    test: &Test<'_>,
+    source: &mut dyn Source,
+    mut kept: Option<&mut Wav>,
+    out: &mut dyn Write,
+) -> Result<Seen, Error> {
+    let (rate, mut seen) = (source.rate(), Seen::default());
+    let settings = Settings { automatic_gain: test.config.automatic_gain };
+    let mut hearing = rate.map(|rate| Hearing::new(rate, settings)).transpose()?;
+    let wanted = rate.map(|rate| u64::from(rate) * u64::from(test.seconds));
+    let end = clock::now() + f64::from(test.seconds) + if rate.is_some() { PATIENCE } else { 0.0 };
+    let mut piece = [0.0; PIECE];
+    while wanted.is_none_or(|wanted| seen.samples < wanted) && clock::now() < end {
+        match (source.read(&mut piece)?, &mut hearing) {
+            (Got::Sound { count, at }, Some(hearing)) => {
+                let left = wanted.map_or(count as u64, |wanted| wanted - seen.samples);
+                let heard = &piece[..count.min(left as usize)];
+                seen.sound(heard);
+                if let Some(kept) = &mut kept {
+                    kept.write(heard)?;
+                }
+                hearing.sound(heard, at, |frame, _| seen.frame(frame));
+            }
+            (Got::Levels(frame, _), _) => seen.frame(frame),
+            (Got::Overrun, _) => seen.overruns += 1,
+            (Got::End, _) => break,
+            (Got::Sound { .. } | Got::Nothing, _) => {}
+        }
+        for line in seen.lines.drain(..) {
+            say(out, &line)?;
+        }
     }
-    Ok(())
+    Ok(seen)
 }
 
 fn say(out: &mut dyn Write, line: &str) -> Result<(), Error> {
     let written = writeln!(out, "{line}").and_then(|()| out.flush());
     written.map_err(|e| Error::broken("cannot write the lines").because(e))
-}
-
-/// A WAV file of one channel of 32-bit floats (format 3 of `WAVE_FORMAT_IEEE_FLOAT`).
-struct Wav {
-    file: BufWriter<File>,
-    rate: u32,
-    bytes: u32,
-}
-
-impl Wav {
-    fn create(path: &Path, rate: u32) -> Result<Wav, Error> {
-        let shown = path.display().to_string().escape_debug().to_string();
-        let file = File::create(path)
-            .map_err(|e| Error::invalid(format!("cannot write {shown}")).because(e))?;
-        let mut wav = Wav { file: BufWriter::new(file), rate, bytes: 0 };
-        wav.head()?;
-        Ok(wav)
-    }
-
-    fn head(&mut self) -> Result<(), Error> {
-        let mut head = b"RIFF".to_vec();
-        head.extend((36 + self.bytes).to_le_bytes());
-        head.extend(b"WAVEfmt \x10\0\0\0\x03\0\x01\0");
-        head.extend(self.rate.to_le_bytes());
-        head.extend((self.rate * 4).to_le_bytes());
-        head.extend(b"\x04\0\x20\0data");
-        head.extend(self.bytes.to_le_bytes());
-        self.file.write_all(&head).map_err(unsaved)
-    }
-
-    fn write(&mut self, samples: &[f32]) -> Result<(), Error> {
-        for sample in samples {
-            self.file.write_all(&sample.to_le_bytes()).map_err(unsaved)?;
-        }
-        self.bytes += 4 * samples.len() as u32;
-        Ok(())
-    }
-
-    /// Writes the sizes, which are known only now.
-    fn end(mut self) -> Result<(), Error> {
-        self.file.seek(SeekFrom::Start(0)).map_err(unsaved)?;
-        self.head()?;
-        self.file.flush().map_err(unsaved)
-    }
-}
-
-fn unsaved(e: std::io::Error) -> Error {
-    Error::broken("cannot save what was heard").because(e)
 }

@@ -23,6 +23,7 @@ mod slot;
 mod source;
 mod thread;
 mod wake;
+mod wav;
 mod wled;
 
 pub use config::Config;

@@ -135,9 +135,9 @@ impl Stream {
             }
         };
         match read {
-            Ok(count @ 1..) => return Ok(Some(count)),
+            Ok(count @ 1..) => Ok(Some(count)),
             Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
-                return Ok(None);
+                Ok(None)
             }
             Ok(_) | Err(_) if is_door => {
                 // The next guest may come; each begins with a whole frame.

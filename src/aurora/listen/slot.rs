@@ -169,35 +169,31 @@ mod tests {
 
     #[test]
     fn no_reader_ever_sees_half_a_frame() {
-        let slot = Arc::new(Slot::new());
-        let done = Arc::new(AtomicBool::new(false));
-        let readers: Vec<_> = (0..2)
-            .map(|_| {
-                let (slot, done) = (slot.clone(), done.clone());
-                #[allow(clippy::disallowed_methods, reason = "a test has no supervisor")]
-                std::thread::spawn(move || {
-                    let (mut read, mut last, mut seen) = (0, -1.0, 0u32);
-                    while !done.load(Ordering::Relaxed) {
-                        if let Some((heard, next)) = slot.after(read) {
-                            assert!(is_whole(&heard), "{heard:?}");
-                            assert!(heard.at > last, "{} after {last}", heard.at);
-                            (read, last) = (next, heard.at);
-                            seen += 1;
-                        }
-                        if let Some(heard) = slot.latest() {
-                            assert!(is_whole(&heard), "{heard:?}");
-                        }
-                    }
-                    seen
-                })
-            })
-            .collect();
-        for number in 0..200_000 {
-            slot.write(&frame(number), number as f64);
-        }
-        done.store(true, Ordering::Relaxed);
-        for reader in readers {
-            assert!(reader.join().unwrap() > 0);
-        }
+        let (slot, done) = (Slot::new(), AtomicBool::new(false));
+        let read = || {
+            let (mut read, mut last, mut seen) = (0, -1.0, 0u32);
+            while !done.load(Ordering::Relaxed) {
+                if let Some((heard, next)) = slot.after(read) {
+                    assert!(is_whole(&heard), "{heard:?}");
+                    assert!(heard.at > last, "{} after {last}", heard.at);
+                    (read, last) = (next, heard.at);
+                    seen += 1;
+                }
+                if let Some(heard) = slot.latest() {
+                    assert!(is_whole(&heard), "{heard:?}");
+                }
+            }
+            seen
+        };
+        std::thread::scope(|scope| {
+            let readers = [scope.spawn(read), scope.spawn(read)];
+            for number in 0..200_000 {
+                slot.write(&frame(number), number as f64);
+            }
+            done.store(true, Ordering::Relaxed);
+            for reader in readers {
+                assert!(reader.join().unwrap() > 0);
+            }
+        });
     }
 }

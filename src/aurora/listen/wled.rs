@@ -115,8 +115,8 @@ impl Reader {
             let above_c = 12.0 * (packet.hertz / 261.626).log2();
             frame.chroma[(above_c.round() as i32).rem_euclid(12) as usize] = 1.0;
         }
-        for group in 0..4 {
-            let level = loudest(&GROUPS[group]);
+        for (group, channels) in GROUPS.iter().enumerate() {
+            let level = loudest(channels);
             let rose = level - self.last[group] > RISE || (group == 0 && packet.peak);
             frame.onsets[group] = open && rose && at - self.struck[group] > APART;
             if frame.onsets[group] {
