@@ -3,11 +3,7 @@
 use super::encode::sync::Levels;
 use crate::aurora::light::Light;
 
-/// Paints lamps. It is called by the show thread: it must not wait, lock or allocate.
-pub trait Paint: Send {
-    /// Paints the lamp with this number as it is to be seen at `seconds` of `CLOCK_MONOTONIC`.
-    fn paint(&mut self, lamp: usize, seconds: f64, pixels: &mut [Light]);
-}
+pub use crate::aurora::show::Paint;
 
 /// Tells what was heard, for lamps that make pictures of sound themselves. Same rules as [`Paint`].
 pub trait Hear: Send {

@@ -31,7 +31,6 @@ pub use meter::Test;
 pub use report::{Doing, Report};
 pub use slot::Heard;
 
-use crate::aurora::lamps::Bell;
 use crate::error::Error;
 use crate::tasks::{Status, Tasks, Whose};
 use choice::Choice;
@@ -95,11 +94,6 @@ impl Listening {
         let own = listening.shared.clone();
         tasks.thread("aurora", move |stop| thread::run(&own, &stop))?;
         Ok(listening)
-    }
-
-    /// Rings this bell at each frame, too, as long as the program runs. Only the first one is taken.
-    pub fn also_ring(&self, bell: Bell) {
-        let _ = self.shared.slot.also.set(bell);
     }
 
     /// Sound is read for as long as what this returns lives.

@@ -7,11 +7,10 @@
 //! one while it is written is defined, if useless.
 
 use crate::aurora::analyse::Frame;
-use crate::aurora::lamps;
 use crate::aurora::listen::pack::{WORDS, pack, unpack};
 use crate::aurora::listen::wake::Bell;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
-use std::sync::{Arc, OnceLock};
 
 /// How many frames a reader may be behind before it misses one: 160 ms.
 const PLACES: u64 = 16;
@@ -36,8 +35,6 @@ pub(super) struct Slot {
     /// How many frames were written since the beginning.
     written: AtomicU64,
     pub(super) bell: Arc<Bell>,
-    /// Rung at each frame, too.
-    pub(super) also: OnceLock<lamps::Bell>,
 }
 
 impl Slot {
@@ -50,7 +47,6 @@ impl Slot {
             places: std::array::from_fn(place),
             written: AtomicU64::new(0),
             bell: Arc::default(),
-            also: OnceLock::new(),
         }
     }
 
@@ -68,9 +64,6 @@ impl Slot {
         place.turn.store(2 * number + 2, Ordering::Release);
         self.written.store(number + 1, Ordering::Release);
         self.bell.ring();
-        if let Some(also) = self.also.get() {
-            also.ring();
-        }
     }
 
     /// How many frames were written.

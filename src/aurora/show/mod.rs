@@ -32,7 +32,7 @@ use safety::Safety;
 use std::sync::Arc;
 use trail::Trail;
 
-/// Whoever paints lamps.
+/// Whoever paints lamps. It is called by the thread of the lamps: it must not wait, lock or allocate.
 pub trait Paint: Send {
     /// Paints lamp number `lamp` as it is to be seen at `seconds` (of the clock of the moments) into
     /// `pixels`. Lamps may be asked in any order, each at its own times, which go forward.

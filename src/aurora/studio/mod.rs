@@ -7,19 +7,22 @@
 mod held;
 mod look;
 mod painter;
+mod playback;
 mod rehearsal;
 mod roster;
 mod running;
 
 pub(super) use look::{Change, UNSAVED};
+pub(super) use playback::{Act, Place, Wanted};
 pub(super) use rehearsal::Rehearsal;
 
 use crate::aurora::Config;
 use crate::aurora::lamps::house::HouseLamps;
 use crate::aurora::lamps::zigbee::MqttLamps;
-use crate::aurora::lamps::{Bell, Kind, Lamp, LampReport, Lamps};
+use crate::aurora::lamps::{Kind, Lamp, LampReport, Lamps};
 use crate::aurora::listen::Listening;
 use crate::aurora::show::{Fixture, Profile, Shelf};
+use crate::aurora::timeline::Library;
 use crate::error::Error;
 use crate::home::Home;
 use crate::http::ask::Ask;
@@ -46,13 +49,14 @@ struct Shared {
     tasks: Tasks,
     policy: Policy,
     listening: Listening,
-    /// Rung with every frame, for the thread of the lamps.
-    bell: Bell,
     lamps: Lamps,
     house: Option<HouseLamps>,
     broker: Option<MqttLamps>,
     roster: Roster,
     shelf: Shelf,
+    library: Library,
+    /// Where sound files are.
+    audio: PathBuf,
     look: Look,
     running: Mutex<Option<Running>>,
 }
@@ -89,17 +93,15 @@ impl Aurora {
             "" => data_dir.join(usual),
             own => PathBuf::from(own),
         };
-        let bell = Bell::new()?;
-        let listening = Listening::start(&config.sound(), tasks)?;
-        listening.also_ring(bell.clone());
         let shared = Shared {
-            listening,
-            bell,
+            listening: Listening::start(&config.sound(), tasks)?,
             lamps: Lamps::start(tasks, mdns, ask, store).await?,
             house: home.map(|home| HouseLamps::start(home, policy, store, tasks)),
             broker: mqtt.map(|mqtt| MqttLamps::start(mqtt, policy, store, tasks)),
             roster: Roster::open(config, store).await?,
             shelf: Shelf::new(folder(&config.profiles_dir, "aurora-profiles")),
+            library: Library::new(data_dir.join("aurora-timelines")),
+            audio: folder(&config.audio_dir, "audio"),
             look: Look::open(store).await?,
             running: Mutex::new(None),
             tasks: tasks.clone(),
@@ -139,6 +141,14 @@ impl Aurora {
 
     pub(super) fn shelf(&self) -> &Shelf {
         &self.shared.shelf
+    }
+
+    pub(super) fn library(&self) -> &Library {
+        &self.shared.library
+    }
+
+    pub(super) fn audio(&self) -> &Path {
+        &self.shared.audio
     }
 
     /// The lamps that this caller may use.

@@ -2,6 +2,7 @@
 
 use crate::aurora::light::Light;
 use crate::aurora::listen::Heard;
+use crate::aurora::moment::Moment;
 use crate::aurora::show::{Desk, Fixture, Paint, Profile, Show};
 use crate::error::Error;
 use std::fmt::Write;
@@ -41,11 +42,21 @@ impl Rehearsal {
     /// Takes what is heard and returns the colours of each lamp: six hexadecimal digits a light.
     pub(in crate::aurora) fn paint(&mut self, heard: &Heard) -> Vec<String> {
         self.show.see(&heard.frame, heard.at);
+        self.all(|show, lamp, lights| show.paint(lamp, heard.at, lights))
+    }
+
+    /// As [`Rehearsal::paint`] for a moment of a timeline.
+    pub(in crate::aurora) fn paint_moment(&mut self, moment: &Moment) -> Vec<String> {
+        self.show.hear(moment);
+        self.all(|show, lamp, lights| show.paint_moment(lamp, moment.seconds, moment, lights))
+    }
+
+    fn all(&mut self, paint: impl Fn(&mut Show, usize, &mut [Light])) -> Vec<String> {
         let lamps = self.desk.lamps().to_vec();
         let mut shown = Vec::with_capacity(lamps.len());
         for (number, lamp) in lamps.iter().enumerate() {
             let lights = &mut self.lights[..lamp.pixels];
-            self.show.paint(number, heard.at, lights);
+            paint(&mut self.show, number, lights);
             shown.push(digits(lights));
         }
         shown

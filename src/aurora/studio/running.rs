@@ -1,13 +1,15 @@
 //! A show that runs: from the lamps that were named to the thread that paints them, and back.
 
 use super::held::{Group, LeftOut};
-use super::painter::{Painter, Teller};
+use super::painter::{Exchange, Painter, Teller, Wakeful};
+use super::playback::{Place, Playback};
 use super::{Aurora, fixtures, whole_house};
 use crate::aurora::lamps::{self, Kind, Lamp, LampReport, Playing};
 use crate::aurora::listen::Joined;
 use crate::aurora::show::{Desk, Profile, Show};
 use crate::error::Error;
 use crate::policy::Caller;
+use std::sync::Arc;
 
 /// The seed of shows: the same music gives the same lights.
 const SEED: u32 = 1;
@@ -16,8 +18,10 @@ const SEED: u32 = 1;
 pub(super) struct Running {
     playing: Playing,
     desk: Desk,
+    pub(super) exchange: Arc<Exchange>,
+    pub(super) playback: Option<Playback>,
     groups: Vec<Group>,
-    lamps: Vec<Lamp>,
+    pub(super) lamps: Vec<Lamp>,
     /// Who started it.
     by: String,
     /// Sound is read for it.
@@ -37,7 +41,14 @@ pub(in crate::aurora) struct Started {
 
 impl Running {
     pub(super) fn change(&self, profile: &Profile) -> Result<Vec<String>, Error> {
+        if let Some(playback) = &self.playback {
+            playback.change(profile)?;
+        }
         self.desk.change(profile)
+    }
+
+    pub(super) fn place(&self) -> Option<Place> {
+        self.playback.as_ref().map(Playback::place)
     }
 
     pub(super) async fn reports(&self) -> Vec<LampReport> {
@@ -86,16 +97,26 @@ impl Aurora {
         let teller = Box::new(Teller(self.shared.listening.reader())) as Box<dyn lamps::Hear>;
         let told = lamps.iter().any(|lamp| lamp.kind == Kind::WledSync);
         let names = lamps.iter().map(|lamp| lamp.name.clone()).collect();
+        let (painter, exchange) = Painter::new(show, self.shared.listening.reader());
         let play = lamps::Show {
             config: self.config().lights(lamps.clone()),
-            paint: Box::new(Painter { show, heard: self.shared.listening.reader() }),
+            paint: Box::new(painter),
             hear: told.then_some(teller),
             posts,
-            bell: self.shared.bell.clone(),
+            clock: Box::new(Wakeful(self.shared.listening.reader())),
         };
         let playing = self.shared.lamps.play(play).await?;
         let by = caller.name.to_string();
-        *running = Some(Running { playing, desk, groups, lamps, by, _joined: joined });
+        *running = Some(Running {
+            playing,
+            desk,
+            exchange,
+            playback: None,
+            groups,
+            lamps,
+            by,
+            _joined: joined,
+        });
         Ok(Started { lamps: names, left_out, missing })
     }
 

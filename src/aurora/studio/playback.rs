@@ -1,0 +1,198 @@
+//! A timeline that plays in place of what is heard, by itself or after sound that something else plays.
+
+use super::running::Running;
+use super::{Aurora, fixtures};
+use crate::aurora::clock;
+use crate::aurora::listen::Reader;
+use crate::aurora::show::{Desk, Profile, Show};
+use crate::aurora::timeline::{Deck, Follower, Player, Stage, State, Timeline};
+use crate::error::Error;
+use crate::policy::Caller;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// Between two looks at what was heard, for following; frames are kept for 150 ms.
+const LOOK: Duration = Duration::from_millis(80);
+const SEED: u32 = 1;
+
+/// The timeline that plays.
+pub(super) struct Playback {
+    deck: Deck,
+    desk: Desk,
+    timeline: Arc<Timeline>,
+    /// The show was started for it and ends with it.
+    pub(super) alone: bool,
+    /// Follows what is heard until this is dropped.
+    _follows: Option<DropGuard>,
+}
+
+/// What is played, and how.
+#[derive(Clone, Debug, Default)]
+pub(in crate::aurora) struct Wanted {
+    pub(in crate::aurora) timeline: String,
+    /// From here on (s).
+    pub(in crate::aurora) position: f64,
+    /// Again and again.
+    pub(in crate::aurora) looped: bool,
+    /// After the sound that is really heard.
+    pub(in crate::aurora) follow: bool,
+    /// The lamps, when no show runs yet.
+    pub(in crate::aurora) lamps: Vec<String>,
+}
+
+/// Where a timeline is.
+#[derive(Clone, Debug)]
+pub(in crate::aurora) struct Place {
+    pub(in crate::aurora) timeline: Arc<Timeline>,
+    pub(in crate::aurora) player: Player,
+}
+
+/// What can be done to a timeline that plays.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in crate::aurora) enum Act {
+    Pause,
+    Resume,
+    Stop,
+    /// To this second.
+    Seek(f64),
+    /// Whether it begins again at its end.
+    Loop(bool),
+}
+
+impl Playback {
+    pub(super) fn change(&self, profile: &Profile) -> Result<(), Error> {
+        self.desk.change(profile).map(drop)
+    }
+
+    pub(super) fn place(&self) -> Place {
+        Place { timeline: self.timeline.clone(), player: self.deck.player() }
+    }
+}
+
+impl Aurora {
+    /// Plays a timeline of the library on the lamps of the running show, or on these.
+    ///
+    /// # Errors
+    /// NotFound for a timeline that is not there; Invalid for a position beyond its end; as
+    /// [`Aurora::begin`].
+    pub(in crate::aurora) async fn play(
+        &self,
+        caller: &Caller,
+        wanted: Wanted,
+    ) -> Result<Place, Error> {
+        let timeline = Arc::new(self.library().load(&wanted.timeline)?);
+        let mut player = Player::new(timeline.seconds);
+        player.seek(0.0, wanted.position)?;
+        if let Ok(saved) = self.shelf().load(&wanted.timeline) {
+            self.use_look(saved).await?;
+        }
+        let alone = self.runs().await.is_none();
+        if alone {
+            self.begin(caller, &wanted.lamps).await?;
+        }
+        let mut running = self.shared.running.lock().await;
+        let Some(running) = running.as_mut() else {
+            return Err(Error::conflict("the show was stopped meanwhile; play it again"));
+        };
+        let alone = alone || running.playback.as_ref().is_some_and(|old| old.alone);
+        let lamps = fixtures(&running.lamps);
+        let count = lamps.len();
+        let (show, desk) = Show::new(lamps, &self.look(), SEED)?;
+        desk.limit_flashes(self.config().limit_flashes);
+        let (stage, deck) = Stage::new(show, timeline.clone(), count);
+        let now = clock::now();
+        deck.change(|player| {
+            player.seek(now, wanted.position)?;
+            player.set_loop(now, wanted.looped.then_some(None))?;
+            player.play(now);
+            Ok::<(), Error>(())
+        })?;
+        let follows = wanted.follow.then(|| self.follow(&timeline, &deck));
+        running.exchange.put(Some(Box::new(stage)));
+        let playback = Playback { deck, desk, timeline, alone, _follows: follows };
+        let place = playback.place();
+        running.playback = Some(playback);
+        Ok(place)
+    }
+
+    /// Moves the timeline with the sound that is heard, for as long as what this returns lives.
+    fn follow(&self, timeline: &Timeline, deck: &Deck) -> DropGuard {
+        let stop = CancellationToken::new();
+        let (mut follower, deck) = (Follower::new(timeline), deck.clone());
+        let mut heard: Reader = self.listening().reader();
+        let until = stop.clone();
+        self.tasks().job(async move {
+            let mut ticks = tokio::time::interval(LOOK);
+            while !until.is_cancelled() {
+                tokio::select! {
+                    () = until.cancelled() => return,
+                    _ = ticks.tick() => {}
+                }
+                while let Some(heard) = heard.next() {
+                    follower.hear(&heard.frame, heard.at);
+                }
+                if let Some(found) = follower.found() {
+                    deck.change(|player| player.follow(found.clock, found.position, found.rate));
+                }
+            }
+        });
+        stop.drop_guard()
+    }
+
+    /// Pauses, resumes, stops or moves the timeline that plays.
+    ///
+    /// # Errors
+    /// Conflict when none plays; Invalid for a position beyond its end.
+    pub(in crate::aurora) async fn act(&self, act: Act) -> Result<Option<Place>, Error> {
+        let mut running = self.shared.running.lock().await;
+        let none = || Error::conflict("no timeline plays; aurora_play_timeline starts one");
+        let show = running.as_mut().ok_or_else(none)?;
+        let playback = show.playback.as_ref().ok_or_else(none)?;
+        let now = clock::now();
+        match act {
+            Act::Pause => playback.deck.change(|player| player.pause(now)),
+            Act::Resume => playback.deck.change(|player| player.play(now)),
+            Act::Seek(position) => playback.deck.change(|player| player.seek(now, position))?,
+            Act::Loop(on) => {
+                playback.deck.change(|player| player.set_loop(now, on.then_some(None)))?;
+            }
+            Act::Stop if playback.alone => {
+                drop(running);
+                return self.end().await.map(|()| None);
+            }
+            Act::Stop => {
+                show.exchange.put(None);
+                show.playback = None;
+                return Ok(None);
+            }
+        }
+        Ok(Some(playback.place()))
+    }
+
+    /// Where the timeline is that plays.
+    pub(in crate::aurora) async fn playback(&self) -> Option<Place> {
+        let running = self.shared.running.lock().await;
+        running.as_ref().and_then(Running::place)
+    }
+
+    /// As [`Aurora::playback`], when that can be said at once.
+    pub(in crate::aurora) fn playback_now(&self) -> Option<Place> {
+        self.shared.running.try_lock().ok()?.as_ref().and_then(Running::place)
+    }
+}
+
+impl Place {
+    /// What it does now.
+    pub(in crate::aurora) fn state(&self) -> State {
+        self.player.state(clock::now())
+    }
+
+    /// Where it is now (s).
+    pub(in crate::aurora) fn position(&self) -> f64 {
+        match self.state() {
+            State::Over => self.timeline.seconds,
+            _ => self.player.position(clock::now()).unwrap_or_default(),
+        }
+    }
+}
