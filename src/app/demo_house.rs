@@ -52,11 +52,10 @@ pub(super) async fn start(config: &mut Config, tasks: &Tasks) -> Result<String, 
 
 /// The lamps of the demo: a strip, and lights of its house.
 fn lamps(house: &demo::DemoHouse) -> Vec<Lamp> {
-    let lights = house.lights.iter().map(|(id, area)| Lamp {
-        name: (*id).into(),
+    let lights = house.lights.iter().map(|(id, name)| Lamp {
+        name: (*name).into(),
         kind: Kind::Home,
         address: (*id).into(),
-        area: (*area).into(),
         ..Lamp::default()
     });
     let strip = Lamp {

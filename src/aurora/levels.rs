@@ -6,13 +6,15 @@
 //! somebody reads this.
 
 use crate::aurora::Aurora;
+use crate::aurora::analyse::{Key, Level as LevelOf};
 use crate::aurora::listen::{Follower, Heard, Joined};
-use crate::aurora::moment::Watcher;
+use crate::aurora::moment::{Moment, Watcher};
 use crate::aurora::routes::{Desk, Who};
 use crate::aurora::show::Profile;
-use crate::aurora::studio::Rehearsal;
+use crate::aurora::studio::{Place, Rehearsal};
+use crate::aurora::timeline::State;
 use crate::error::Error;
-use crate::http::{Bytes, Extension, HeaderMap, Response, State, sse};
+use crate::http::{self, Bytes, Extension, HeaderMap, Response, sse};
 use crate::policy::{Caller, Level};
 use crate::web;
 use serde_json::{Value, json};
@@ -26,7 +28,7 @@ const PAUSE: Duration = Duration::from_millis(40);
 
 /// Answers `GET /api/aurora/levels`.
 pub(super) async fn levels(
-    State(desk): State<Desk>,
+    http::State(desk): http::State<Desk>,
     Extension(caller): Who,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
@@ -73,16 +75,21 @@ impl Feed {
             () = &mut self.until => return None,
             () = sleep_until(self.due) => {}
         }
+        let place = self.aurora.playback_now();
+        let patience = if place.is_some() { PAUSE } else { sse::KEEP_ALIVE };
         let heard = tokio::select! {
             biased;
             () = &mut self.until => return None,
-            heard = timeout(sse::KEEP_ALIVE, self.heard.next()) => heard,
+            heard = timeout(patience, self.heard.next()) => heard.ok(),
         };
-        // Nothing is heard while the input is away.
-        let Ok(heard) = heard else { return Some(Bytes::from_static(b":\n\n")) };
         self.due = Instant::now() + PAUSE;
         self.renew();
-        Some(self.event(&heard))
+        match (place, heard) {
+            (Some(place), heard) => Some(self.played(&place, heard.unwrap_or_default())),
+            (None, Some(heard)) => Some(self.event(&heard)),
+            // Nothing is heard while the input is away.
+            (None, None) => Some(Bytes::from_static(b":\n\n")),
+        }
     }
 
     /// Takes over what was changed since the last event.
@@ -100,26 +107,42 @@ impl Feed {
         }
     }
 
+    /// What is heard.
     fn event(&mut self, heard: &Heard) -> Bytes {
         self.watcher.see(&heard.frame, heard.at);
         let moment = self.watcher.at(heard.at);
-        let level = heard.frame.level;
-        let round = |x: f32| (x * 1000.0).round() / 1000.0;
-        let beat = moment.beat.map_or(Value::Null, |place| {
-            json!({
-                "bpm": round(60.0 / place.period), "phase": round(place.phase),
-                "beat": place.bar.map(|bar| bar.beat), "of": place.bar.map(|bar| bar.of),
-                "sure": round(place.sure),
-            })
-        });
-        let event = json!({
-            "level": round(level.rms), "peak": round(level.peak), "clipped": level.clipped,
-            "open": level.open, "sixteen": moment.sixteen.map(round), "beat": beat,
-            "key": heard.frame.key.map(|key| key.to_string()), "arc": heard.frame.arc.word(),
-            "lamps": self.rehearsal.paint(heard),
-        });
-        format!("event: frame\ndata: {event}\n\n").into()
+        let lamps = self.rehearsal.paint(heard);
+        frame(&moment, heard.frame.level, heard.frame.key, &lamps)
     }
+
+    /// What a timeline plays, whatever is heard meanwhile.
+    fn played(&mut self, place: &Place, heard: Heard) -> Bytes {
+        let moment = match place.state() {
+            State::Playing | State::Paused => place.timeline.moment(place.position()),
+            State::Stopped | State::Over => Moment::default(),
+        };
+        let lamps = self.rehearsal.paint_moment(&moment);
+        let level = LevelOf { open: moment.playing, ..heard.frame.level };
+        frame(&moment, level, place.timeline.key, &lamps)
+    }
+}
+
+fn frame(moment: &Moment, level: LevelOf, key: Option<Key>, lamps: &[String]) -> Bytes {
+    // A double of three digits prints as such.
+    let round = |x: f32| (f64::from(x) * 1000.0).round() / 1000.0;
+    let beat = moment.beat.map_or(Value::Null, |place| {
+        json!({
+            "bpm": round(60.0 / place.period), "phase": round(place.phase),
+            "beat": place.bar.map(|bar| bar.beat), "of": place.bar.map(|bar| bar.of),
+            "sure": round(place.sure),
+        })
+    });
+    let event = json!({
+        "level": round(level.rms), "peak": round(level.peak), "clipped": level.clipped,
+        "open": level.open, "sixteen": moment.sixteen.map(round), "beat": beat,
+        "key": key.map(|key| key.to_string()), "arc": moment.arc.word(), "lamps": lamps,
+    });
+    format!("event: frame\ndata: {event}\n\n").into()
 }
 
 fn names(aurora: &Aurora, caller: &Caller) -> Vec<String> {

@@ -5,9 +5,12 @@
 
 use crate::aurora::{Aurora, levels, status};
 use crate::error::Error;
-use crate::http::{Bytes, Extension, HeaderMap, Json, Router, State, get, header, post};
+use crate::http::{
+    Bytes, Extension, HeaderMap, Json, Query, Router, State, Uri, get, header, post,
+};
 use crate::mcp::{Answer, Call, Toolbox};
 use crate::policy::{Caller, Level};
+use crate::text::clean;
 use serde_json::{Map, Value};
 
 /// What the handlers share.
@@ -27,18 +30,64 @@ const ACTS: &[(&str, &str)] = &[
     ("/api/aurora/look", "aurora_set_look"),
     ("/api/aurora/profile", "aurora_profiles"),
     ("/api/aurora/lamps", "aurora_lamps"),
+    ("/api/aurora/find", "aurora_scan_devices"),
+    ("/api/aurora/measure", "aurora_profile_device"),
+    ("/api/aurora/tap", "aurora_calibrate"),
+    ("/api/aurora/diagnose", "aurora_diagnose"),
+    ("/api/aurora/analyze", "aurora_analyze_audio"),
+    ("/api/aurora/render", "aurora_render_timeline"),
+    ("/api/aurora/play", "aurora_play_timeline"),
+    ("/api/aurora/control", "aurora_control_playback"),
+    ("/api/aurora/export", "aurora_export_timeline"),
+    ("/api/aurora/import", "aurora_import_timeline"),
+    ("/aurora/analyze", "aurora_analyze_audio"),
+    ("/aurora/render", "aurora_render_timeline"),
+    ("/aurora/play", "aurora_play_timeline"),
+    ("/aurora/profile", "aurora_profile_device"),
+];
+
+/// Paths of an earlier Aurora that are one action of a tool.
+const CONTROLS: &[(&str, &str)] =
+    &[("/aurora/pause", "pause"), ("/aurora/resume", "resume"), ("/aurora/stop", "stop")];
+
+/// Paths that are asked for what a tool lists.
+const LISTS: &[(&str, &str)] = &[
+    ("/api/aurora/timelines", "aurora_list_timelines"),
+    ("/aurora/timelines", "aurora_list_timelines"),
+    ("/aurora/devices", "aurora_scan_devices"),
 ];
 
 /// The paths of the routes, for whoever asks for one that is not there.
 pub const API: &[&str] = &[
+    "/api/aurora/analyze",
+    "/api/aurora/control",
+    "/api/aurora/diagnose",
+    "/api/aurora/export",
+    "/api/aurora/find",
+    "/api/aurora/import",
     "/api/aurora/input",
     "/api/aurora/lamps",
     "/api/aurora/levels",
     "/api/aurora/look",
+    "/api/aurora/measure",
+    "/api/aurora/play",
     "/api/aurora/profile",
+    "/api/aurora/render",
     "/api/aurora/start",
     "/api/aurora/status",
     "/api/aurora/stop",
+    "/api/aurora/tap",
+    "/api/aurora/timelines",
+    "/aurora/analyze",
+    "/aurora/devices",
+    "/aurora/pause",
+    "/aurora/play",
+    "/aurora/profile",
+    "/aurora/render",
+    "/aurora/resume",
+    "/aurora/status",
+    "/aurora/stop",
+    "/aurora/timelines",
 ];
 
 /// Returns the routes. They stand behind the guard, which says who calls.
@@ -53,6 +102,17 @@ pub fn routes(aurora: &Aurora, toolbox: &Toolbox) -> Router {
             post(move |state, who, headers, body| act(tool, state, who, headers, body)),
         );
     }
+    for (path, action) in CONTROLS {
+        let control = move |state, who| async move {
+            let action = [("action".to_owned(), Value::from(*action))];
+            call("aurora_control_playback", state, who, action.into_iter().collect()).await
+        };
+        router = router.route(path, post(control));
+    }
+    for (path, tool) in LISTS {
+        let list = move |state, who, uri| list(tool, state, who, uri);
+        router = router.route(path, get(list));
+    }
     router.with_state(Desk { aurora: aurora.clone(), toolbox: toolbox.clone() })
 }
 
@@ -65,13 +125,41 @@ async fn about(State(desk): State<Desk>, Extension(caller): Who) -> Result<Json<
 /// Calls a tool with the body as its arguments.
 async fn act(
     tool: &'static str,
-    State(desk): State<Desk>,
-    Extension(caller): Who,
+    state: State<Desk>,
+    who: Who,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<Value>, Error> {
-    desk.aurora.policy().check(&caller, "aurora", Level::Read)?;
+    state.aurora.policy().check(&who, "aurora", Level::Read)?;
     let args = object(&headers, &body)?;
+    call(tool, state, who, args).await
+}
+
+/// Calls a tool with what stands behind the question mark as its arguments.
+async fn list(
+    tool: &'static str,
+    state: State<Desk>,
+    who: Who,
+    uri: Uri,
+) -> Result<Json<Value>, Error> {
+    let asked = Query::<Vec<(String, String)>>::try_from_uri(&uri);
+    let Query(asked) = asked.map_err(|e| {
+        let why = clean(&e.body_text(), 300);
+        Error::invalid(format!("{} does not take that: {why}", uri.path()))
+    })?;
+    // Numbers and truth values are written as such.
+    let value = |text: String| serde_json::from_str(&text).unwrap_or(Value::String(text));
+    let args = asked.into_iter().map(|(name, text)| (name, value(text))).collect();
+    call(tool, state, who, args).await
+}
+
+async fn call(
+    tool: &'static str,
+    State(desk): State<Desk>,
+    Extension(caller): Who,
+    args: Map<String, Value>,
+) -> Result<Json<Value>, Error> {
+    desk.aurora.policy().check(&caller, "aurora", Level::Read)?;
     match desk.toolbox.call(Call::new(caller), tool, args).await? {
         Answer::Value(reply) => Ok(Json(reply.value)),
         _ => Err(Error::broken(format!("{tool} gave an answer that has no place here"))),

@@ -4,7 +4,7 @@ use crate::aurora::Aurora;
 use crate::aurora::listen::Doing;
 use crate::aurora::show::{Palette, effects};
 use crate::aurora::studio::UNSAVED;
-use crate::aurora::tools::zone;
+use crate::aurora::tools::{shown, zone};
 use crate::error::Error;
 use crate::policy::Caller;
 use crate::text::clean;
@@ -26,8 +26,10 @@ pub(super) async fn status(aurora: &Aurora, caller: &Caller) -> Result<Value, Er
     };
     let by = aurora.runs().await;
     let look = aurora.look();
+    let playback = aurora.playback().await;
+    let source = by.as_ref().map(|_| if playback.is_some() { "timeline" } else { "sound" });
     Ok(json!({
-        "show": { "running": by.is_some(), "by": by, "source": by.as_ref().map(|_| "sound") },
+        "show": { "running": by.is_some(), "by": by, "source": source },
         "input": {
             "name": report.chosen, "open": report.input, "state": state,
             "why": report.reason.as_deref().map(|why| clean(why, 300)),
@@ -48,7 +50,7 @@ pub(super) async fn status(aurora: &Aurora, caller: &Caller) -> Result<Value, Er
         }))).collect::<Vec<_>>(),
         "profiles": aurora.shelf().names()?,
         "profile": Some(&look.name).filter(|name| *name != UNSAVED),
-        "playback": Value::Null,
+        "playback": playback.as_ref().map(shown),
         "limits_flashes": aurora.config().limit_flashes,
     }))
 }

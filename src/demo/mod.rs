@@ -71,16 +71,16 @@ pub struct DemoHouse {
     pub broker: Broker,
     /// Where its strip of lights takes pictures as DDP.
     pub strip: SocketAddr,
-    /// Lights of it that follow music well, by entity id and the name of their place.
+    /// Lights of it that follow music well, by entity id and name.
     pub lights: &'static [(&'static str, &'static str)],
 }
 
 /// Lights in several rooms, coloured ones and plain ones.
 const LIGHTS: &[(&str, &str)] = &[
-    ("light.floor_lamp", "Living room"),
-    ("light.bedside_lamp", "Bedroom"),
-    ("light.living_room_ceiling", "Living room"),
-    ("light.kitchen_counter", "Kitchen"),
+    ("light.floor_lamp", "Floor lamp"),
+    ("light.bedside_lamp", "Bedside lamp"),
+    ("light.living_room_ceiling", "Ceiling light"),
+    ("light.kitchen_counter", "Kitchen counter"),
 ];
 
 /// Starts the demo house on free loopback ports; it runs until `tasks` ends.

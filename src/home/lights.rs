@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::events;
 use crate::home::Home;
 use crate::home::call::{self, Order};
-use crate::home::entities::Entity;
+use crate::home::entities::{Cache, Entity};
 use crate::home::select::{Target, domain, missing};
 use crate::home::text::clean;
 use crate::policy::{Caller, Level};
@@ -30,6 +30,8 @@ pub(crate) struct Bulb {
     /// The warmest and the coldest white (K), when it says so.
     pub(crate) kelvin: Option<(u64, u64)>,
     pub(crate) attributes: Map<String, Value>,
+    /// The name of its area; empty without one.
+    pub(crate) area: String,
 }
 
 impl Home {
@@ -42,7 +44,7 @@ impl Home {
         let cache = self.house(None)?.known()?;
         let sight = self.sight(caller);
         let lights = sight.iter(&cache).filter(|(id, _)| domain(id) == "light");
-        Ok(lights.map(|(id, entity)| (id.to_string(), bulb(id, entity))).collect())
+        Ok(lights.map(|(id, entity)| (id.to_string(), bulb(&cache, id, entity))).collect())
     }
 
     /// Returns a light that the caller may use.
@@ -54,7 +56,7 @@ impl Home {
         let cache = self.house(None)?.known()?;
         let sight = self.sight(caller);
         match sight.get(&cache, id).filter(|_| domain(id) == "light") {
-            Some(entity) => Ok(bulb(id, entity)),
+            Some(entity) => Ok(bulb(&cache, id, entity)),
             None => Err(missing(&cache, sight, id)),
         }
     }
@@ -95,12 +97,14 @@ impl Home {
     }
 }
 
-fn bulb(id: &str, entity: &Entity) -> Bulb {
+fn bulb(cache: &Cache, id: &str, entity: &Entity) -> Bulb {
     let attributes = entity.attributes();
     let number = |name: &str| attributes.get(name).and_then(Value::as_u64);
     let modes = attributes.get("supported_color_modes").and_then(Value::as_array);
     let modes = modes.into_iter().flatten().filter_map(Value::as_str);
+    let area = entity.area.as_ref().and_then(|area| cache.registry.areas.get(area));
     Bulb {
+        area: area.map(|area| clean(&area.name, 60)).unwrap_or_default(),
         name: entity.name.as_deref().map_or_else(|| id.to_owned(), |name| clean(name, 100)),
         state: clean(&entity.state, 40),
         modes: modes.take(16).map(str::to_owned).collect(),

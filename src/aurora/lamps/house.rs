@@ -66,6 +66,10 @@ pub struct Light {
     pub id: String,
     /// For people.
     pub name: String,
+    /// The name of its area; empty without one.
+    pub area: String,
+    /// Of `brightness`, `color` and `color_temp` what it has.
+    pub can: Vec<&'static str>,
     /// Why it cannot be in a show; `None` when it can.
     pub refused: Option<String>,
 }
@@ -95,7 +99,8 @@ impl HouseLamps {
     pub fn list(&self, caller: &Caller) -> Result<Vec<Light>, Error> {
         let all = self.shared.home.bulbs(caller)?.into_iter().map(|(id, bulb)| {
             let refused = Suit::of(&id, &bulb).err().map(|e| e.to_string());
-            Light { id, name: bulb.name, refused }
+            let can = dress::abilities(&bulb);
+            Light { id, name: bulb.name, area: bulb.area, can, refused }
         });
         Ok(all.collect())
     }

@@ -4,7 +4,12 @@ import { useState } from "preact/hooks";
 import { act, type Status, type Zone } from "./data";
 import { t } from "./text";
 
-const sliders = ["brightness", "speed", "intensity"] as const;
+/** Each slider and what it goes from and to; speed doubles with each step of 1. */
+const sliders = [
+  { name: "brightness", low: 0, high: 1, step: 0.05, show: (x: number) => x, take: (x: number) => x },
+  { name: "speed", low: -2, high: 2, step: 0.25, show: Math.log2, take: (x: number) => 2 ** x },
+  { name: "intensity", low: 0, high: 1, step: 0.05, show: (x: number) => x, take: (x: number) => x },
+] as const;
 
 export function Look(props: { status: Status }) {
   const { zones, effects, palettes, profiles, limits_flashes } = props.status;
@@ -53,17 +58,17 @@ export function Look(props: { status: Status }) {
             </button>
           ))}
         </div>
-        {sliders.map((name) => (
+        {sliders.map(({ name, low, high, step, show, take }) => (
           <label key={name} class="au-slider">
             <span class="small">{t[name]}</span>
             <input
               type="range"
-              min="0"
-              max="1"
-              step="0.05"
-              value={zone[name]}
+              min={low}
+              max={high}
+              step={step}
+              value={show(zone[name])}
               aria-valuetext={t.percent(zone[name])}
-              onChange={(e) => set({ [name]: Number(e.currentTarget.value) })}
+              onChange={(e) => set({ [name]: take(Number(e.currentTarget.value)) })}
             />
           </label>
         ))}

@@ -1,7 +1,7 @@
 // The page of Aurora: the lamps as they are, the sound, the look, the delays, the timelines.
 import { Empty, Failed, Head, Icon, Loading } from "hearth/ui";
 import { useEffect } from "preact/hooks";
-import { act, broken, listen, status } from "./data";
+import { act, broken, listen, status, type Status } from "./data";
 import { Lamps } from "./lamps";
 import { Look } from "./look";
 import { Preview } from "./preview";
@@ -10,6 +10,10 @@ import { t } from "./text";
 import { Timelines } from "./timelines";
 
 const BEAT = 2_000;
+
+/** What people call the input. */
+const inputLabel = ({ input, inputs }: Status) =>
+  inputs.find((one) => one.name === input.name)?.label ?? input.name;
 
 export function Studio() {
   useEffect(() => {
@@ -46,7 +50,7 @@ export function Studio() {
   const { input, show } = known;
   return (
     <>
-      <Head title={t.title} lead={t.lead(input.name, known.lamps.length)}>
+      <Head title={t.title} lead={t.lead(inputLabel(known), known.lamps.length)}>
         <div class="au-go">
           {show.running && show.by && <span class="small soft">{t.by(show.by)}</span>}
           <button

@@ -43,7 +43,7 @@ export const t = {
   latency: (ms: number, source: string) => `${whole(ms)} ms early, ${source}`,
   sent: (n: number, dropped: number) =>
     `${plural(n, "picture", "pictures")} sent${dropped ? `, ${dropped} left out` : ""}`,
-  measure: "Measure the delay",
+  measure: "Measure",
   tapTitle: (name: string) => `Delay of ${name}`,
   tapBody: "The lamp flashes once a second. Press the button (or the space bar) each time you see it.",
   tap: "Now",

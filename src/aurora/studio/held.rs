@@ -126,6 +126,19 @@ impl Group {
         }
     }
 
+    /// Acknowledgements so far, of each lamp.
+    pub(super) fn answers(&self) -> Vec<u64> {
+        let own = self.held.report();
+        own.lamps.iter().map(|lamp| lamp.latency.map_or(0, |latency| latency.count)).collect()
+    }
+
+    /// Wishes something of every lamp, which is told how late it is.
+    pub(super) fn wish(&self, wish: &impl Fn(f64) -> Wish) {
+        for (_, mailbox) in self.held.lamps() {
+            mailbox.put(wish(mailbox.latency()));
+        }
+    }
+
     /// Gives the lamps back as they were.
     pub(super) async fn close(self, lamps: &[Lamp], table: &Table) {
         self.learn(lamps, table).await;

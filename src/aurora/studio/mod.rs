@@ -4,6 +4,7 @@
 //! ([`look`]) and, while there is one, the running show ([`running`]). Whoever only looks sees a
 //! [`rehearsal`]: the same look on the same lamps, painted for the page alone.
 
+mod delay;
 mod held;
 mod look;
 mod painter;
@@ -31,6 +32,7 @@ use crate::mqtt::Mqtt;
 use crate::policy::{Caller, Policy};
 use crate::store::Store;
 use crate::tasks::Tasks;
+use delay::Taps;
 use look::Look;
 use roster::Roster;
 use running::Running;
@@ -59,6 +61,7 @@ struct Shared {
     audio: PathBuf,
     look: Look,
     running: Mutex<Option<Running>>,
+    taps: Mutex<Option<Taps>>,
 }
 
 /// What the service stands on.
@@ -104,6 +107,7 @@ impl Aurora {
             audio: folder(&config.audio_dir, "audio"),
             look: Look::open(store).await?,
             running: Mutex::new(None),
+            taps: Mutex::new(None),
             tasks: tasks.clone(),
             policy: policy.clone(),
             config: config.clone(),

@@ -109,7 +109,9 @@ impl Aurora {
             Ok::<(), Error>(())
         })?;
         let follows = wanted.follow.then(|| self.follow(&timeline, &deck));
-        running.exchange.put(Some(Box::new(stage)));
+        if let Some((_, exchange)) = &running.director {
+            exchange.put(Some(Box::new(stage)));
+        }
         let playback = Playback { deck, desk, timeline, alone, _follows: follows };
         let place = playback.place();
         running.playback = Some(playback);
@@ -162,7 +164,9 @@ impl Aurora {
                 return self.end().await.map(|()| None);
             }
             Act::Stop => {
-                show.exchange.put(None);
+                if let Some((_, exchange)) = &show.director {
+                    exchange.put(None);
+                }
                 show.playback = None;
                 return Ok(None);
             }

@@ -4,6 +4,7 @@ use super::held::{Group, LeftOut};
 use super::painter::{Exchange, Painter, Teller, Wakeful};
 use super::playback::{Place, Playback};
 use super::{Aurora, fixtures, whole_house};
+use crate::aurora::Config;
 use crate::aurora::lamps::{self, Kind, Lamp, LampReport, Playing};
 use crate::aurora::listen::Joined;
 use crate::aurora::show::{Desk, Profile, Show};
@@ -14,11 +15,16 @@ use std::sync::Arc;
 /// The seed of shows: the same music gives the same lights.
 const SEED: u32 = 1;
 
+/// What changes a running show: its look, and what it follows.
+type Director = (Desk, Arc<Exchange>);
+/// Who paints, and what changes that.
+type Made = (Box<dyn lamps::Paint>, Option<Director>);
+
 /// The show, for as long as it runs.
 pub(super) struct Running {
     playing: Playing,
-    desk: Desk,
-    pub(super) exchange: Arc<Exchange>,
+    /// Changes what is painted; a test has none.
+    pub(super) director: Option<Director>,
     pub(super) playback: Option<Playback>,
     groups: Vec<Group>,
     pub(super) lamps: Vec<Lamp>,
@@ -44,7 +50,7 @@ impl Running {
         if let Some(playback) = &self.playback {
             playback.change(profile)?;
         }
-        self.desk.change(profile)
+        self.director.as_ref().map_or(Ok(Vec::new()), |(desk, _)| desk.change(profile))
     }
 
     pub(super) fn place(&self) -> Option<Place> {
@@ -79,7 +85,35 @@ impl Aurora {
         let mut lamps = self.shared.roster.named(names)?;
         if names.is_empty() {
             lamps.retain(|lamp| super::may_use(caller, lamp));
-        } else if lamps.iter().any(|lamp| lamp.kind != Kind::Home) {
+        }
+        let look = self.look();
+        let listening = &self.shared.listening;
+        let mut missing = Vec::new();
+        let (own, left_out) = self
+            .open(caller, lamps, |lamps, config| {
+                let (show, desk) = Show::new(fixtures(lamps), &look, SEED)?;
+                desk.limit_flashes(config.limit_flashes);
+                missing = desk.change(&look)?;
+                let (painter, exchange) = Painter::new(show, listening.reader());
+                Ok((Box::new(painter), Some((desk, exchange))))
+            })
+            .await?;
+        let lamps = own.lamps.iter().map(|lamp| lamp.name.clone()).collect();
+        *running = Some(own);
+        Ok(Started { lamps, left_out, missing })
+    }
+
+    /// Takes lamps and lets whoever `make` returns paint those that can be taken.
+    ///
+    /// # Errors
+    /// As [`Aurora::begin`].
+    pub(super) async fn open(
+        &self,
+        caller: &Caller,
+        mut lamps: Vec<Lamp>,
+        make: impl FnOnce(&[Lamp], &Config) -> Result<Made, Error>,
+    ) -> Result<(Running, Vec<LeftOut>), Error> {
+        if lamps.iter().any(|lamp| lamp.kind != Kind::Home) {
             whole_house(caller)?;
         }
         if lamps.is_empty() {
@@ -89,35 +123,22 @@ impl Aurora {
             ));
         }
         let (groups, left_out) = self.take(caller, &mut lamps).await?;
-        let (show, desk) = Show::new(fixtures(&lamps), &self.look(), SEED)?;
-        desk.limit_flashes(self.config().limit_flashes);
-        let missing = desk.change(&self.look())?;
-        let joined = self.shared.listening.join();
-        let posts = groups.iter().flat_map(|group| group.posts(&lamps)).collect();
-        let teller = Box::new(Teller(self.shared.listening.reader())) as Box<dyn lamps::Hear>;
+        let listening = &self.shared.listening;
+        let (paint, director) = make(&lamps, self.config())?;
+        let joined = listening.join();
+        let teller = Box::new(Teller(listening.reader())) as Box<dyn lamps::Hear>;
         let told = lamps.iter().any(|lamp| lamp.kind == Kind::WledSync);
-        let names = lamps.iter().map(|lamp| lamp.name.clone()).collect();
-        let (painter, exchange) = Painter::new(show, self.shared.listening.reader());
         let play = lamps::Show {
             config: self.config().lights(lamps.clone()),
-            paint: Box::new(painter),
+            paint,
             hear: told.then_some(teller),
-            posts,
-            clock: Box::new(Wakeful(self.shared.listening.reader())),
+            posts: groups.iter().flat_map(|group| group.posts(&lamps)).collect(),
+            clock: Box::new(Wakeful(listening.reader())),
         };
         let playing = self.shared.lamps.play(play).await?;
-        let by = caller.name.to_string();
-        *running = Some(Running {
-            playing,
-            desk,
-            exchange,
-            playback: None,
-            groups,
-            lamps,
-            by,
-            _joined: joined,
-        });
-        Ok(Started { lamps: names, left_out, missing })
+        let (by, playback) = (caller.name.to_string(), None);
+        let _joined = joined;
+        Ok((Running { playing, director, playback, groups, lamps, by, _joined }, left_out))
     }
 
     /// Ends the running show; the lamps get back what they showed before.
@@ -126,9 +147,15 @@ impl Aurora {
     /// Conflict when none runs; Broken when it had ended by a fault of its own.
     pub(in crate::aurora) async fn end(&self) -> Result<(), Error> {
         let mut running = self.shared.running.lock().await;
-        let Some(Running { playing, groups, lamps, .. }) = running.take() else {
-            return Err(Error::conflict("no show is running"));
-        };
+        match running.take() {
+            Some(own) => self.shut(own).await,
+            None => Err(Error::conflict("no show is running")),
+        }
+    }
+
+    /// Ends a show or a test.
+    pub(super) async fn shut(&self, own: Running) -> Result<(), Error> {
+        let Running { playing, groups, lamps, .. } = own;
         let ended = playing.stop().await;
         for group in groups {
             group.close(&lamps, self.shared.lamps.latencies()).await;

@@ -31,6 +31,23 @@ pub(super) struct Suit {
 /// A call: the service, and its data.
 pub(super) type Order = (&'static str, Map<String, Value>);
 
+/// What a light has of what people look for, whether or not it can be in a show.
+pub(super) fn abilities(bulb: &Bulb) -> Vec<&'static str> {
+    let has = |wanted: &[&str]| bulb.modes.iter().any(|mode| wanted.contains(&mode.as_str()));
+    let colour = ["hs", "rgb", "rgbw", "rgbww", "xy"];
+    let mut all = Vec::new();
+    if bulb.modes.iter().any(|mode| mode != "onoff" && mode != "unknown") {
+        all.push("brightness");
+    }
+    if has(&colour) {
+        all.push("color");
+    }
+    if has(&["color_temp"]) {
+        all.push("color_temp");
+    }
+    all
+}
+
 impl Suit {
     /// Finds out what a light can show.
     ///
