@@ -8,12 +8,16 @@
 //! longer it says so. It is told the time and allocates nothing per frame.
 
 use super::render::Levels;
-use super::{HOPS, Timeline};
+use super::{HOPS, SLOW, Timeline};
 use crate::aurora::analyse::Frame;
 
 /// Curves: three rises, four groups of onsets.
 const CURVES: usize = 7;
 type Point = [f32; CURVES];
+/// For the rough search also how each of WLED's channels moves: melodies and chords, which tell apart
+/// what has the same beat.
+const TRAITS: usize = CURVES + 16;
+type Trait = [f32; TRAITS];
 
 /// Values in a second, and hops in a value.
 const RATE: f64 = 50.0;
@@ -29,14 +33,23 @@ const SEARCH: u64 = 50;
 const FOLLOW: u64 = 25;
 /// While following, places so far away are looked at (values).
 const REACH: usize = 8;
-/// A likeness (1 is the same) above which a place is believed when searching, and when following.
-const SURE: f32 = 0.42;
-const STILL: f32 = 0.25;
-/// The best place is this much better than any other, or it was found this often in a row.
+/// A likeness (1 is the same; other songs reach 0.2, those of the same style and tempo 0.6) below which
+/// no place is believed, and one that only the same recording reaches.
+const SURE: f32 = 0.3;
+const SAME: f32 = 0.8;
+/// The best place is this much better than any other, twice in a row; or it is as good as [`SAME`] this
+/// often in a row, as in music that repeats itself.
 const CLEAR: f32 = 0.08;
-const AGAIN: u32 = 4;
-/// After so many tries without likeness the place is lost.
-const LOST: u32 = 8;
+const AGAIN: u32 = 6;
+/// A place that was believed is doubted when its likeness is below this, or below this share of what it
+/// used to be while another place is as good; after so many doubts in a row it is lost.
+const DOUBT: f32 = 0.15;
+const USUAL: f32 = 0.7;
+const LOST: u32 = 4;
+/// The likeness of the fine curves above which they move the place.
+const FINE: f32 = 0.15;
+/// Places that are kept of a search.
+const BEST: usize = 6;
 /// Means and spreads of a timeline are taken over so many values on both sides.
 const AROUND: usize = 300;
 
@@ -65,13 +78,13 @@ impl Found {
 pub struct Follower {
     /// The timeline's curves, and the same with [`ROUGH`] values as one.
     fine: Vec<Point>,
-    rough: Vec<Point>,
+    rough: Vec<Trait>,
     ear: Ear,
     /// Room for what is compared.
     window: Vec<Point>,
-    small: Vec<Point>,
+    small: Vec<Trait>,
     found: Option<Found>,
-    misses: u32,
+    doubts: u32,
     /// The best place of the last search and how often it was found.
     guess: Option<(f64, u32)>,
 }
@@ -80,7 +93,7 @@ impl Follower {
     /// A follower of this timeline.
     pub fn new(timeline: &Timeline) -> Follower {
         let fine = standard(&curves(timeline));
-        let rough = standard(&thinned(&fine));
+        let rough = standard(&traits(timeline));
         Follower {
             fine,
             rough,
@@ -88,7 +101,7 @@ impl Follower {
             window: Vec::with_capacity(MOST),
             small: Vec::with_capacity(MOST / ROUGH + 1),
             found: None,
-            misses: 0,
+            doubts: 0,
             guess: None,
         }
     }
@@ -98,10 +111,12 @@ impl Follower {
         if !self.ear.hear(frame, at) {
             return;
         }
-        match self.found {
-            Some(found) if self.ear.heard.is_multiple_of(FOLLOW) => self.keep_up(found),
-            None if self.ear.heard.is_multiple_of(SEARCH) => self.search(),
-            _ => {}
+        // Long timelines are searched less often, so that it costs the same.
+        let every = SEARCH * (1 + self.rough.len() as u64 / 8000);
+        if self.ear.heard.is_multiple_of(every) {
+            self.search();
+        } else if self.ear.heard.is_multiple_of(FOLLOW) {
+            self.keep_up();
         }
     }
 
@@ -113,82 +128,95 @@ impl Follower {
     /// Compares the last seconds with every place.
     fn search(&mut self) {
         let length = self.ear.fill(MOST, &mut self.window);
-        if length < LEAST || self.ear.is_quiet() || self.fine.len() < LEAST {
-            self.guess = None;
-            return;
+        if self.ear.is_quiet() || length < LEAST || self.fine.len() < LEAST {
+            return self.doubt();
         }
-        thin(&self.window, &mut self.small);
+        self.ear.fill_rough(length, &mut self.small);
         normalise(&mut self.window);
         normalise(&mut self.small);
-        // Music may have begun before the window's end, so its beginning may lie before that of the
-        // timeline; that much is cut off.
-        let last = self.rough.len().saturating_sub(self.small.len() / 2);
-        let mut best: [(f32, usize); 6] = [(f32::MIN, 0); 6];
-        for place in 0..last {
+        let mut best: [(f32, usize); BEST] = [(f32::MIN, usize::MAX); BEST];
+        // What was heard must be half within the timeline at least.
+        for place in 0..self.rough.len().saturating_sub(self.small.len() / 2) {
             let score = likeness(&self.small, &self.rough[place..]);
             // One place for each half second: neighbours of the best are no rivals.
-            let near = best.iter().position(|(_, other)| other.abs_diff(place) < 7 && *other != 0);
-            match near {
-                Some(k) if best[k].0 >= score => continue,
-                Some(k) => best[k] = (score, place),
-                None if score > best[5].0 => best[5] = (score, place),
-                None => continue,
+            let near = best.iter().position(|(_, other)| other.abs_diff(place) < 7);
+            let slot = near.unwrap_or(BEST - 1);
+            if score > best[slot].0 {
+                best[slot] = (score, place);
+                best.sort_by(|a, b| b.0.total_cmp(&a.0));
             }
-            best.sort_by(|a, b| b.0.total_cmp(&a.0));
         }
-        let mut finest: [(f32, f64); 6] = [(f32::MIN, 0.0); 6];
-        for (fine, (_, place)) in finest.iter_mut().zip(best) {
-            *fine = self.refine((place * ROUGH) as f64, 2 * ROUGH);
-        }
-        finest.sort_by(|a, b| b.0.total_cmp(&a.0));
-        self.judge(finest, length);
+        self.believe(best, length);
+        self.check(best[0].0, length);
     }
 
-    /// Believes the best of what was found, or waits for more.
-    fn judge(&mut self, best: [(f32, f64); 6], length: usize) {
+    /// Believes the best place, or waits until it is clearer.
+    fn believe(&mut self, best: [(f32, usize); BEST], length: usize) {
         let (score, place) = best[0];
-        let rival = best[1..].iter().find(|other| (other.1 - place).abs() > 10.0);
-        let margin = score - rival.map_or(0.0, |rival| rival.0);
-        let middle = length as f64 / 2.0;
-        let clock = self.ear.clock - middle / RATE;
+        let margin = score - best[1].0;
         // The same place again is the one that moved on with the clock.
-        let start = place / RATE - (self.ear.clock - length as f64 / RATE);
+        let begin = self.ear.clock - length as f64 / RATE;
+        let start = (place * ROUGH) as f64 / RATE - begin;
         let again = match self.guess {
-            Some((last, times)) if (last - start).abs() < 0.06 => times + 1,
+            Some((last, times)) if (last - start).abs() < 0.15 => times + 1,
             _ => 1,
         };
-        self.guess = (score > 0.8 * SURE).then_some((start, again));
-        let believed = score > SURE && (margin > CLEAR && again >= 2 || again >= AGAIN);
-        if believed {
-            let position = (place + middle) / RATE;
-            self.found = Some(Found { clock, position, rate: 1.0, sure: score.clamp(0.0, 1.0) });
-            (self.misses, self.guess) = (0, None);
+        let clear = score > SURE && margin > CLEAR;
+        self.guess = (clear || score > SAME).then_some((start, again));
+        let middle = length as f64 / 2.0;
+        let clock = self.ear.clock - middle / RATE;
+        let known = self.found.is_some_and(|found| (found.at(clock) - clock - start).abs() < 0.3);
+        if known || !(clear && again >= 2 || score > SAME && again >= AGAIN) {
+            return;
+        }
+        let (_, place) = self.refine((place * ROUGH) as f64, 2 * ROUGH);
+        let position = (place + middle) / RATE;
+        self.found = Some(Found { clock, position, rate: 1.0, sure: score.clamp(0.0, 1.0) });
+        (self.doubts, self.guess) = (0, None);
+    }
+
+    /// Asks whether the place that is believed still fits, against the best of all.
+    fn check(&mut self, best: f32, length: usize) {
+        let Some(found) = &mut self.found else { return };
+        let begin = found.at(self.ear.clock - length as f64 / RATE) * RATE / ROUGH as f64;
+        let near = (begin.round() as i64 - 1..=begin.round() as i64 + 1)
+            .filter_map(|place| self.rough.get(usize::try_from(place).ok()?..))
+            .map(|rest| likeness(&self.small, rest));
+        let score = near.fold(f32::MIN, f32::max);
+        let fallen = score < USUAL * found.sure && score < best - 0.02;
+        if score < DOUBT || fallen {
+            return self.doubt();
+        }
+        self.doubts = 0;
+        found.sure += 0.15 * (score.clamp(0.0, 1.0) - found.sure);
+    }
+
+    fn doubt(&mut self) {
+        self.guess = None;
+        self.doubts += 1;
+        if self.doubts >= LOST {
+            self.found = None;
         }
     }
 
     /// Compares the last seconds with places near the expected one.
-    fn keep_up(&mut self, found: Found) {
+    fn keep_up(&mut self) {
+        let Some(found) = self.found else { return };
         let length = self.ear.fill(NEAR, &mut self.window);
         let middle = length as f64 / 2.0;
         let clock = self.ear.clock - middle / RATE;
         let expected = found.at(clock);
         normalise(&mut self.window);
         let (score, place) = self.refine(expected * RATE - middle, REACH);
-        if score < STILL || self.ear.is_quiet() {
-            self.misses += 1;
-            if self.misses >= LOST {
-                self.found = None;
-            }
+        if score < FINE {
             return;
         }
-        self.misses = 0;
-        // An alpha-beta filter: most of the way at first, then slowly; the slope ten times slower.
+        // An alpha-beta filter: a third of the way, and of the slope a little.
         let off = (place + middle) / RATE - expected;
-        let (alpha, beta) = (0.35, 0.03);
+        let (alpha, beta) = (0.3, 0.02);
         let past = (clock - found.clock).max(1.0 / RATE);
         let rate = (found.rate + beta * off / past).clamp(0.98, 1.02);
-        let sure = found.sure + 0.3 * (score.clamp(0.0, 1.0) - found.sure);
-        self.found = Some(Found { clock, position: expected + alpha * off, rate, sure });
+        self.found = Some(Found { clock, position: expected + alpha * off, rate, ..found });
     }
 
     /// The best place at most `reach` values from `around`, between values.
@@ -221,9 +249,10 @@ impl Follower {
 #[derive(Debug)]
 struct Ear {
     ring: Vec<Point>,
+    slow: Vec<[u8; 16]>,
     /// Values so far.
     heard: u64,
-    half: Option<[u8; 4]>,
+    half: Option<Levels>,
     before: [u8; 4],
     onsets: [f32; 4],
     clock: f64,
@@ -234,6 +263,7 @@ impl Ear {
     fn new() -> Ear {
         Ear {
             ring: vec![[0.0; CURVES]; MOST],
+            slow: vec![[0; 16]; MOST],
             heard: 0,
             half: None,
             before: [0; 4],
@@ -245,7 +275,7 @@ impl Ear {
 
     /// Takes a hop; whether a value is complete.
     fn hear(&mut self, frame: &Frame, at: f64) -> bool {
-        let levels = Levels::of(frame).fast;
+        let levels = Levels::of(frame);
         self.quiet = if frame.level.open { 0 } else { self.quiet.saturating_add(1) };
         for (mark, began) in self.onsets.iter_mut().zip(frame.onsets) {
             *mark += f32::from(u8::from(began));
@@ -254,10 +284,12 @@ impl Ear {
             self.half = Some(levels);
             return false;
         };
-        let levels: [u8; 4] = std::array::from_fn(|k| half[k].max(levels[k]));
+        let slow = std::array::from_fn(|k| half.slow[k].max(levels.slow[k]));
+        let levels: [u8; 4] = std::array::from_fn(|k| half.fast[k].max(levels.fast[k]));
         let point = point(self.before, levels, self.onsets);
         (self.before, self.onsets, self.clock) = (levels, [0.0; 4], at);
-        self.ring[(self.heard % MOST as u64) as usize] = point;
+        let place = (self.heard % MOST as u64) as usize;
+        (self.ring[place], self.slow[place]) = (point, slow);
         self.heard += 1;
         true
     }
@@ -269,6 +301,27 @@ impl Ear {
         let from = self.heard - length as u64;
         window.extend((from..self.heard).map(|k| self.ring[(k % MOST as u64) as usize]));
         length
+    }
+
+    /// The newest `length` values with [`ROUGH`] as one.
+    fn fill_rough(&self, length: usize, small: &mut Vec<Trait>) {
+        small.clear();
+        let (mut from, mut before) = (self.heard - length as u64, [[0.0; 16]; 2]);
+        while from < self.heard {
+            let to = (from + ROUGH as u64).min(self.heard);
+            let (mut point, mut slow) = ([0.0; CURVES], [0.0; 16]);
+            let share = 1.0 / (to - from) as f32;
+            for k in from..to {
+                let place = (k % MOST as u64) as usize;
+                (0..CURVES).for_each(|i| point[i] += share * self.ring[place][i]);
+                (0..16).for_each(|i| slow[i] += share * f32::from(self.slow[place][i]));
+            }
+            if small.is_empty() {
+                before = [slow; 2];
+            }
+            small.push(joined(point, slow, before[0]));
+            (before, from) = ([before[1], slow], to);
+        }
     }
 
     fn is_quiet(&self) -> bool {
@@ -301,9 +354,37 @@ fn curves(timeline: &Timeline) -> Vec<Point> {
     points
 }
 
+/// Curves and the movement of the channels in one.
+fn joined(point: Point, now: [f32; 16], before: [f32; 16]) -> Trait {
+    std::array::from_fn(|i| match i.checked_sub(CURVES) {
+        None => point[i],
+        Some(k) => now[k] - before[k],
+    })
+}
+
+/// The curves of a timeline with [`ROUGH`] values as one, and its channels.
+fn traits(timeline: &Timeline) -> Vec<Trait> {
+    let mut before = [[0.0; 16]; 2];
+    let channels = timeline.slow.chunks((ROUGH as f64 * SLOW / RATE) as usize);
+    let points = curves(timeline);
+    let values = points.chunks(ROUGH).zip(channels).enumerate();
+    let one = |(at, (points, channels)): (usize, (&[Point], &[[u8; 16]]))| {
+        let mean = |i: usize| points.iter().map(|p| p[i]).sum::<f32>() / points.len() as f32;
+        let level = |i: usize| channels.iter().map(|c| f32::from(c[i])).sum::<f32>();
+        let now = std::array::from_fn(|i| level(i) / channels.len() as f32);
+        if at == 0 {
+            before = [now; 2];
+        }
+        let joined = joined(std::array::from_fn(mean), now, before[0]);
+        before = [before[1], now];
+        joined
+    };
+    values.map(one).collect()
+}
+
 /// Each value spread over its neighbours, so that curves that lie between two values still meet.
-fn smooth(points: &mut [Point]) {
-    let mut before = points.first().copied().unwrap_or_default();
+fn smooth<const N: usize>(points: &mut [[f32; N]]) {
+    let mut before = points.first().copied().unwrap_or([0.0; N]);
     for k in 0..points.len() {
         let (now, after) = (points[k], points[(k + 1).min(points.len() - 1)]);
         points[k] = std::array::from_fn(|i| 0.25 * before[i] + 0.5 * now[i] + 0.25 * after[i]);
@@ -312,19 +393,19 @@ fn smooth(points: &mut [Point]) {
 }
 
 /// Values brought to mean 0 and spread 1 by what is around them.
-fn standard(points: &[Point]) -> Vec<Point> {
+fn standard<const N: usize>(points: &[[f32; N]]) -> Vec<[f32; N]> {
     let mut points = points.to_vec();
     smooth(&mut points);
-    let mut sums = vec![([0f64; CURVES], [0f64; CURVES]); points.len() + 1];
+    let mut sums = vec![([0f64; N], [0f64; N]); points.len() + 1];
     for (k, point) in points.iter().enumerate() {
         let (mut sum, mut squares) = sums[k];
-        for i in 0..CURVES {
+        for i in 0..N {
             sum[i] += f64::from(point[i]);
             squares[i] += f64::from(point[i]).powi(2);
         }
         sums[k + 1] = (sum, squares);
     }
-    let one = |k: usize| -> Point {
+    let one = |k: usize| -> [f32; N] {
         let (from, to) = (k.saturating_sub(AROUND), (k + AROUND).min(points.len()));
         let count = (to - from) as f64;
         std::array::from_fn(|i| {
@@ -337,10 +418,10 @@ fn standard(points: &[Point]) -> Vec<Point> {
 }
 
 /// As [`standard`], over all of a window, in place.
-fn normalise(points: &mut [Point]) {
+fn normalise<const N: usize>(points: &mut [[f32; N]]) {
     smooth(points);
     let count = points.len().max(1) as f32;
-    for i in 0..CURVES {
+    for i in 0..N {
         let mean = points.iter().map(|point| point[i]).sum::<f32>() / count;
         let square = points.iter().map(|point| (point[i] - mean).powi(2)).sum::<f32>() / count;
         let spread = square.sqrt();
@@ -353,27 +434,13 @@ fn scaled(value: f32, mean: f32, spread: f32) -> f32 {
     if spread < 0.02 { 0.0 } else { ((value - mean) / spread).clamp(-3.0, 3.0) }
 }
 
-/// [`ROUGH`] values as one.
-fn thin(points: &[Point], into: &mut Vec<Point>) {
-    into.clear();
-    into.extend(points.chunks(ROUGH).map(|four| {
-        std::array::from_fn(|i| four.iter().map(|point| point[i]).sum::<f32>() / ROUGH as f32)
-    }));
-}
-
-fn thinned(points: &[Point]) -> Vec<Point> {
-    let mut rough = Vec::with_capacity(points.len() / ROUGH + 1);
-    thin(points, &mut rough);
-    rough
-}
-
 /// How alike a window is to the beginning of `place`, about -1 to 1.
-fn likeness(window: &[Point], place: &[Point]) -> f32 {
-    let mut sums = [0.0f32; CURVES];
+fn likeness<const N: usize>(window: &[[f32; N]], place: &[[f32; N]]) -> f32 {
+    let mut sums = [0.0f32; N];
     for (a, b) in window.iter().zip(place) {
-        for i in 0..CURVES {
+        for i in 0..N {
             sums[i] += a[i] * b[i];
         }
     }
-    sums.iter().sum::<f32>() / (CURVES * window.len().max(1)) as f32
+    sums.iter().sum::<f32>() / (N * window.len().max(1)) as f32
 }

@@ -9,7 +9,7 @@ use hearth::aurora::timeline::{Follower, Timeline};
 const BEGIN: f64 = 5000.0;
 
 /// What a follower says while it hears these samples: seconds heard and, when it knows it, the position.
-fn followed(timeline: &Timeline, samples: &[f32]) -> Vec<(f64, Option<f64>)> {
+pub fn followed(timeline: &Timeline, samples: &[f32]) -> Vec<(f64, Option<f64>)> {
     let mut follower = Follower::new(timeline);
     let mut analysis = Analysis::new(RATE, Settings::default()).unwrap();
     let mut said = Vec::new();
