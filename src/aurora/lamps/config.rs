@@ -282,48 +282,52 @@ impl Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::{Value, json};
 
-    fn read(text: &str) -> Result<Config, toml::de::Error> {
-        toml::from_str(text)
+    fn read(value: Value) -> Result<Config, serde_json::Error> {
+        serde_json::from_value(value)
     }
 
     #[test]
     fn a_lamp_needs_a_name_and_an_address_only() {
-        let config = read("[[lamp]]\nname = 'shelf'\naddress = '192.168.1.5'\n").unwrap();
+        let config = read(json!({"lamp": [{"name": "shelf", "address": "10.0.0.5"}]})).unwrap();
         assert_eq!(config.faults("aurora"), []);
         assert_eq!((config.lamp[0].kind, config.lamp[0].pixels), (Kind::Wled, 1));
         assert_eq!((config.rate, config.lead_ms), (50, 30));
         for kind in ["wled", "ddp", "e131", "artnet", "wled-sync", "home", "mqtt", "hue"] {
-            let text = format!("[[lamp]]\nname = 'x'\naddress = 'x'\nkind = '{kind}'\n");
-            let config = read(&text).unwrap();
+            let lamp = json!({"name": "x", "address": "x", "kind": kind});
+            let config = read(json!({"lamp": [lamp]})).unwrap();
             assert_eq!((config.lamp[0].kind.word(), config.faults("aurora")), (kind, vec![]));
         }
     }
 
     #[test]
     fn unknown_words_are_refused_and_faults_say_their_place() {
-        assert!(read("[[lamp]]\ncolour = 'red'\n").unwrap_err().to_string().contains("colour"));
-        let check = |line: &str, path: &str, text: &str| {
-            let whole = format!("[[lamp]]\nname = 'a'\naddress = 'a'\n\n[[lamp]]\n{line}\n");
-            let faults = read(&whole).unwrap().faults("aurora");
+        let unknown = read(json!({"lamp": [{"colour": "red"}]})).unwrap_err();
+        assert!(unknown.to_string().contains("colour"));
+        let check = |fields: Value, path: &str, text: &str| {
+            let first = json!({"name": "a", "address": "a"});
+            let faults = read(json!({"lamp": [first, fields]})).unwrap().faults("aurora");
+            let path = format!("aurora.lamp.1.{path}");
             let found = faults.iter().any(|f| f.path == path && f.text.contains(text));
-            assert!(found, "{line}: {faults:?}");
+            assert!(found, "{fields}: {faults:?}");
         };
-        check("name = 'a'", "aurora.lamp.1.name", "twice");
-        check("name = 'b'", "aurora.lamp.1.address", "is needed");
-        check("address = 'multicast'", "aurora.lamp.1.address", "multicast");
-        check("address = 'http://x'", "aurora.lamp.1.address", "host");
-        check("pixels = 0", "aurora.lamp.1.pixels", "from 1 to 4096");
-        check("order = 'rgg'", "aurora.lamp.1.order", "once each");
-        check("order = 'drgb'", "aurora.lamp.1.order", "at its end");
-        check("kind = 'e131'\nuniverse = 0", "aurora.lamp.1.universe", "from 1 to 63999");
-        check("kind = 'artnet'\nuniverse = 40000", "aurora.lamp.1.universe", "32767");
-        check("kind = 'artnet'\nchannel = 511", "aurora.lamp.1.channel", "room");
-        check("gamma = 9.0", "aurora.lamp.1.gamma", "0.5 to 4");
-        check("brightness = 0", "aurora.lamp.1.brightness", "percent");
-        check("latency_ms = 6000", "aurora.lamp.1.latency_ms", "5000");
-        check("timeout = 0", "aurora.lamp.1.timeout", "254");
-        let faults = read("rate = 0\nlead_ms = 900\ninterface = 'eth0'").unwrap().faults("aurora");
+        check(json!({"name": "a"}), "name", "twice");
+        check(json!({"name": "b"}), "address", "is needed");
+        check(json!({"address": "multicast"}), "address", "multicast");
+        check(json!({"address": "http://x"}), "address", "host");
+        check(json!({"pixels": 0}), "pixels", "from 1 to 4096");
+        check(json!({"order": "rgg"}), "order", "once each");
+        check(json!({"order": "drgb"}), "order", "at its end");
+        check(json!({"kind": "e131", "universe": 0}), "universe", "from 1 to 63999");
+        check(json!({"kind": "artnet", "universe": 40_000}), "universe", "32767");
+        check(json!({"kind": "artnet", "channel": 511}), "channel", "room");
+        check(json!({"gamma": 9.0}), "gamma", "0.5 to 4");
+        check(json!({"brightness": 0}), "brightness", "percent");
+        check(json!({"latency_ms": 6000}), "latency_ms", "5000");
+        check(json!({"timeout": 0}), "timeout", "254");
+        let config = read(json!({"rate": 0, "lead_ms": 900, "interface": "eth0"})).unwrap();
+        let faults = config.faults("aurora");
         let paths: Vec<&str> = faults.iter().map(|f| &*f.path).collect();
         assert_eq!(paths, ["aurora.rate", "aurora.lead_ms", "aurora.interface"]);
     }

@@ -118,7 +118,10 @@ mod tests {
         (found.address, found.port) = ("fd00::9".into(), 8080);
         let lamp = found.lamp().unwrap();
         assert_eq!((&*lamp.address, &*lamp.web), ("[fd00::9]:999", "[fd00::9]:8080"));
-        let config = super::super::Config { lamp: vec![lamp], ..super::super::Config::default() };
+        let config = crate::aurora::lamps::Config {
+            lamp: vec![lamp],
+            ..crate::aurora::lamps::Config::default()
+        };
         assert_eq!(config.faults("aurora"), []);
     }
 }

@@ -1,7 +1,8 @@
-//! The addresses of outputs: names are looked up before the show and watched while it runs.
+//! The addresses of outputs: names are looked up beside the show, again and again.
 //!
-//! The show thread only knows sockets. When a lamp that is configured by name has another address later, or
-//! was switched on later, its socket is pointed there from here: nothing is handed to the thread.
+//! The show thread only knows sockets, and no lamp waits until the name of another is found. A socket
+//! without an address fails to send, which is counted; once the name is known, or means something else
+//! than before, the socket is pointed there from here. Nothing is handed to the thread.
 
 use super::config::Config;
 use super::counters::Counters;
@@ -15,13 +16,14 @@ use super::wire::Udp;
 use super::{Kind, encode::sync};
 use crate::error::Error;
 use crate::http::mdns::{self, Mdns};
+use futures_util::future::join_all;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// How often names are looked up again.
-const AGAIN: Duration = Duration::from_secs(30);
+const AGAIN: Duration = Duration::from_secs(10);
 /// Looking up a name may take so long.
 const LOOK_UP: Duration = Duration::from_secs(3);
 
@@ -55,18 +57,17 @@ pub(crate) struct Given {
 ///
 /// # Errors
 /// Broken when the system gives no sockets.
-pub(crate) async fn open(
+pub(crate) fn open(
     config: &Config,
     delays: &[Delay],
     given: Given,
-    mdns: &Mdns,
     begin: u64,
 ) -> Result<(Stage, Vec<Outlet>), Error> {
     let interface = config.interface.parse().ok();
     let (mut lines, mut outlets) = (Vec::new(), Vec::new());
     for plan in plans(config, delays, given.id) {
         let size = (plan.size.div_ceil(512) + 1, plan.size);
-        let (wire, name, away) = dial(&plan.place, interface, size, mdns).await?;
+        let (wire, name, away) = dial(&plan.place, interface, size)?;
         let pace = Pace::new(plan.rate, plan.fastest, begin);
         let line = Line::new(plan.parts, plan.size, plan.encoder, Box::new(wire), pace);
         let counters = line.counters().clone();
@@ -79,7 +80,7 @@ pub(crate) async fn open(
             Place::Multicast => Place::Host(sync::GROUP.to_string(), sync::PORT),
             host => host,
         };
-        let (wire, name, away) = dial(&place, interface, (1, sync::SIZE), mdns).await?;
+        let (wire, name, away) = dial(&place, interface, (1, sync::SIZE))?;
         let line = Synced::new(Box::new(wire));
         let counters = line.counters().clone();
         outlets.push(Outlet { lamps: vec![n], counters, away, name });
@@ -100,26 +101,27 @@ pub(crate) async fn open(
     Ok((Stage { lines, posted, sync, lead }, outlets))
 }
 
-/// Opens the socket of one output, and says what to look up again and why it is away.
-async fn dial(
+/// Opens the socket of one output, and says what name to look up and why it is away until then.
+fn dial(
     place: &Place,
     interface: Option<Ipv4Addr>,
     size: (usize, usize),
-    mdns: &Mdns,
 ) -> Result<(Udp, Option<Name>, Option<String>), Error> {
     let Place::Host(host, port) = place else {
         return Ok((Udp::open(None, interface, size)?, None, None));
     };
-    let (found, away) = match find(host, *port, mdns).await {
-        Ok(address) => (Some(address), None),
-        Err(e) => (None, Some(e.to_string())),
+    let literal = host.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, *port));
+    // Without a way there, as when the network is not up yet, it is pointed there later, too.
+    let opened = literal.map(|address| Udp::open(Some(address), interface, size));
+    let (udp, away) = match opened {
+        Some(Ok(udp)) => (udp, None),
+        Some(Err(e)) => (Udp::open(None, None, size)?, Some(e.to_string())),
+        None => {
+            let looked = format!("the name '{host}' is being looked up");
+            (Udp::open(None, None, size)?, Some(looked))
+        }
     };
-    // Without a way there, as when the network is not up yet, it is pointed there later.
-    let (udp, away) = match Udp::open(found, interface, size) {
-        Ok(udp) => (udp, away),
-        Err(e) => (Udp::open(None, interface, size)?, Some(e.to_string())),
-    };
-    let address = found.filter(|_| away.is_none());
+    let address = literal.filter(|_| away.is_none());
     let name = Name { host: host.clone(), port: *port, socket: udp.other()?, address };
     Ok((udp, Some(name), away))
 }
@@ -143,21 +145,26 @@ pub(crate) async fn find(host: &str, port: u16, mdns: &Mdns) -> Result<SocketAdd
 }
 
 impl Outlet {
-    /// Looks the name up again when it may have changed, and points the socket at what is found.
-    async fn look(&mut self, mdns: &Mdns) {
+    /// Returns what is to be looked up: what has no address, and what has one where nobody is.
+    fn unknown(&self) -> Option<(String, u16)> {
+        let name = self.name.as_ref()?;
+        let is_literal = name.host.parse::<IpAddr>().is_ok();
+        let is_failing = self.counters.read().errors_in_a_row > 0;
+        let is_wanted = name.address.is_none() || (is_failing && !is_literal);
+        is_wanted.then(|| (name.host.clone(), name.port))
+    }
+
+    /// Points the socket at what was found.
+    fn point(&mut self, found: Result<SocketAddr, Error>) {
         let Some(name) = &mut self.name else { return };
-        let literal = name.host.parse::<IpAddr>().is_ok();
-        let failing = self.counters.read().errors_in_a_row > 0;
-        if name.address.is_some() && (literal || !failing) {
-            return;
-        }
-        match find(&name.host, name.port, mdns).await {
+        match found {
             Ok(address) if name.address == Some(address) => {}
             Ok(address) => match name.socket.connect(address) {
                 Ok(()) => (name.address, self.away) = (Some(address), None),
                 Err(e) => self.away = Some(format!("there is no way to {address}: {e}")),
             },
-            Err(e) => self.away = Some(e.to_string()),
+            // An address that was known is kept: whoever announces names may be away.
+            Err(e) => self.away = name.address.is_none().then(|| e.to_string()),
         }
     }
 }
@@ -169,12 +176,26 @@ pub(crate) async fn watch(
     stop: CancellationToken,
 ) {
     loop {
+        let unknown: Vec<_> = outlets.lock().await.iter().map(Outlet::unknown).collect();
+        let look = |wanted: Option<(String, u16)>| {
+            let mdns = &mdns;
+            async move {
+                let (host, port) = wanted?;
+                Some(find(&host, port, mdns).await)
+            }
+        };
+        let found = tokio::select! {
+            found = join_all(unknown.into_iter().map(look)) => found,
+            () = stop.cancelled() => return,
+        };
+        for (outlet, found) in outlets.lock().await.iter_mut().zip(found) {
+            if let Some(found) = found {
+                outlet.point(found);
+            }
+        }
         tokio::select! {
             () = tokio::time::sleep(AGAIN) => {}
             () = stop.cancelled() => return,
-        }
-        for outlet in outlets.lock().await.iter_mut() {
-            outlet.look(&mdns).await;
         }
     }
 }

@@ -15,6 +15,9 @@ const KEEP: u64 = 900_000_000;
 /// News that is older than this (ns) has stopped coming.
 const HEARD: u64 = 50_000_000;
 
+/// How unsteadily news comes (ns).
+const SLACK: u64 = 4_000_000;
+
 /// The pace of one output.
 #[derive(Clone, Debug)]
 pub(crate) struct Pace {
@@ -24,8 +27,10 @@ pub(crate) struct Pace {
     due: u64,
     /// When news came last.
     heard: Option<u64>,
-    /// When it was looked at last, for a reason that was not only a beat.
+    /// When it was its time last; ahead of or behind the clock by what news was early or late.
     looked: Option<u64>,
+    /// Whether it is looked at because it is its time.
+    is_planned: bool,
     sent: Option<u64>,
     alike: u32,
 }
@@ -48,7 +53,16 @@ impl Pace {
     pub(crate) fn new(rate: u32, fastest: u32, begin: u64) -> Pace {
         let pause = |rate: u32| 1_000_000_000u64.div_ceil(rate.max(1).into());
         let (interval, gap) = (pause(rate.min(fastest)), pause(fastest));
-        Pace { interval, gap, due: begin, heard: None, looked: None, sent: None, alike: 0 }
+        Pace {
+            interval,
+            gap,
+            due: begin,
+            heard: None,
+            looked: None,
+            is_planned: true,
+            sent: None,
+            alike: 0,
+        }
     }
 
     /// When it is due next.
@@ -68,24 +82,32 @@ impl Pace {
                 true => self.wait_for_news(now),
                 false => self.due += (missed + 1) * self.interval,
             }
-            self.looked = Some(now);
+            (self.looked, self.is_planned) = (Some(now), true);
             return Look::Due { late, missed };
         }
         let since = |time: Option<u64>| time.map_or(u64::MAX, |time| now - time);
         if !news || since(self.sent) < self.gap {
             return Look::No;
         }
-        if since(self.looked) < self.interval - self.interval / 8 {
+        let planned = self.looked.map_or(now, |looked| looked + self.interval);
+        self.is_planned = now + self.slack() >= planned;
+        if !self.is_planned {
             return Look::OnlyIfStriking;
         }
-        self.looked = Some(now);
+        // What is early now is made up for later, so that on average the rate is kept.
+        self.looked = Some(planned.max(now - self.slack()));
         self.wait_for_news(now);
         Look::News
     }
 
+    /// News comes so much (ns) too early or too late.
+    fn slack(&self) -> u64 {
+        SLACK.min(self.interval * 2 / 5)
+    }
+
     /// The next news is expected before this is due.
     fn wait_for_news(&mut self, now: u64) {
-        self.due = now + self.interval + self.interval / 8;
+        self.due = now + self.interval + self.slack();
     }
 
     /// Whether to send the picture that was painted: `changed` since the last one that was sent.
@@ -97,7 +119,7 @@ impl Pace {
     pub(crate) fn sent(&mut self, now: u64, changed: bool) {
         self.alike = if changed { 1 } else { self.alike.saturating_add(1) };
         self.sent = Some(now);
-        if self.looked != Some(now) {
+        if !self.is_planned {
             // A beat: the next picture follows it, not the one before.
             self.looked = Some(now);
             self.wait_for_news(now);
@@ -144,9 +166,12 @@ mod tests {
     fn with_news_it_follows_the_frames() {
         // From the third on, each picture is of a frame that was heard right before it.
         let sent = times(50, 120, Some(3), 200, false);
-        assert_eq!(sent, [0, 20, 42, 63, 83, 103, 123, 143, 163, 183]);
+        assert_eq!(sent, [0, 20, 43, 63, 83, 103, 123, 143, 163, 183]);
         let fast = times(100, 120, Some(5), 200, false);
-        assert!(fast[8..].iter().all(|ms| ms % 10 == 5) && fast.len() >= 19, "{fast:?}");
+        assert!(fast[3..].iter().all(|ms| ms % 10 == 5) && fast.len() >= 19, "{fast:?}");
+        // News each 10 ms, but 80 pictures a second are asked for.
+        let some = times(80, 120, Some(5), 1000, false).len();
+        assert!((78..=81).contains(&some), "{some}");
     }
 
     #[test]

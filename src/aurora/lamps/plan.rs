@@ -176,10 +176,11 @@ mod tests {
     use crate::aurora::lamps::encode::packets;
     use crate::aurora::lamps::{Clock, Paint, Sent, To, Wire};
     use crate::aurora::light::Light;
+    use serde_json::{Value, json};
     use std::sync::{Arc, Mutex};
 
-    fn config(text: &str) -> Config {
-        let config: Config = toml::from_str(text).unwrap();
+    fn config(lamps: Value) -> Config {
+        let config: Config = serde_json::from_value(json!({"lamp": lamps})).unwrap();
         assert_eq!(config.faults("aurora"), []);
         config
     }
@@ -254,11 +255,12 @@ mod tests {
 
     #[test]
     fn lamps_of_one_node_share_its_universes() {
-        let config = config(
-            "[[lamp]]\nname='a'\nkind='artnet'\naddress='10.0.0.2'\nuniverse=3\nchannel=1\n\
-             [[lamp]]\nname='b'\nkind='artnet'\naddress='10.0.0.2'\nuniverse=3\nchannel=9\norder='dgrb'\nrate=20\n\
-             [[lamp]]\nname='c'\nkind='artnet'\naddress='10.0.0.3'\nuniverse=3\n",
-        );
+        let config = config(json!([
+            {"name": "a", "kind": "artnet", "address": "10.0.0.2", "universe": 3},
+            {"name": "b", "kind": "artnet", "address": "10.0.0.2", "universe": 3, "channel": 9,
+             "order": "dgrb", "rate": 20},
+            {"name": "c", "kind": "artnet", "address": "10.0.0.3", "universe": 3},
+        ]));
         let mut plans = made(&config);
         assert_eq!(
             plans.iter().map(|p| p.lamps.clone()).collect::<Vec<_>>(),
@@ -272,9 +274,8 @@ mod tests {
 
     #[test]
     fn a_long_strip_goes_on_in_the_next_universe_between_two_lights() {
-        let config = config(
-            "[[lamp]]\nname='a'\nkind='e131'\naddress='multicast'\nuniverse=7\nchannel=508\npixels=173\n",
-        );
+        let config = config(json!([{"name": "a", "kind": "e131", "address": "multicast",
+            "universe": 7, "channel": 508, "pixels": 173}]));
         let packets = first(made(&config).remove(0));
         let brief: Vec<(u8, usize)> = packets.iter().map(|p| (p[114], p.len())).collect();
         // One light at 508 to 510, 170 in the next universe, two in the third.
@@ -286,12 +287,12 @@ mod tests {
 
     #[test]
     fn every_strip_is_an_output_of_its_own() {
-        let config = config(
-            "[[lamp]]\nname='a'\naddress='10.0.0.2'\npixels=2\nstart=5\n\
-             [[lamp]]\nname='b'\naddress='10.0.0.2'\npixels=1\norder='rgbw'\n\
-             [[lamp]]\nname='c'\nkind='ddp'\naddress='10.0.0.2'\npixels=2\norder='grb'\n\
-             [[lamp]]\nname='d'\nkind='home'\naddress='light.x'\n",
-        );
+        let config = config(json!([
+            {"name": "a", "address": "10.0.0.2", "pixels": 2, "start": 5},
+            {"name": "b", "address": "10.0.0.2", "order": "rgbw"},
+            {"name": "c", "kind": "ddp", "address": "10.0.0.2", "pixels": 2, "order": "grb"},
+            {"name": "d", "kind": "home", "address": "light.x"},
+        ]));
         let plans = made(&config);
         assert_eq!(plans.len(), 3);
         let said: Vec<Vec<u8>> = plans.into_iter().flat_map(first).collect();
@@ -302,7 +303,8 @@ mod tests {
 
     #[test]
     fn what_is_sent_fits_what_the_encoder_is_given() {
-        let config = config("[[lamp]]\nname='a'\nkind='e131'\naddress='10.0.0.2'\npixels=600\n");
+        let config = config(json!([{"name": "a", "kind": "e131", "address": "10.0.0.2",
+            "pixels": 600}]));
         let mut plan = made(&config).remove(0);
         assert_eq!(plan.size, 3 * 512 + 90 * 3);
         assert_eq!(packets(&mut plan.encoder, &vec![1; plan.size]).len(), 4);

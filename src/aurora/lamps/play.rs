@@ -26,6 +26,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+/// The thread's name, also in `/health`.
+const THREAD: &str = "aurora lamps";
 /// While a show plays, the way to each lamp is measured so often.
 const MEASURE: Duration = Duration::from_secs(300);
 
@@ -122,11 +124,10 @@ impl Lamps {
             is_ahead: AtomicBool::new(false),
         });
         let (works, own) = (Mutex::new(works), shared.clone());
-        tasks.thread("aurora lamps", move |stop| {
+        tasks.thread(THREAD, move |stop| {
             let works = works.lock().unwrap_or_else(PoisonError::into_inner);
             own.serve(&works, &stop)
         })?;
-        tasks.status("aurora lamps", Whose::Own).up();
         let (ask, store) = (ask.clone(), store.clone());
         tasks.job(async move { before::mend(&ask, &store).await });
         Ok(Lamps { shared })
@@ -149,14 +150,19 @@ impl Lamps {
             }
             *now = Arc::downgrade(&control);
         }
-        let before = before::save(&shared.ask, &shared.store, &config.lamp).await;
+        // A WLED that does not answer must not hold up the others; what it is sent does not change what it
+        // says here.
+        let (ask, store, lamps) = (shared.ask.clone(), shared.store.clone(), config.lamp.clone());
+        let (saved, before) = oneshot::channel();
+        shared.tasks.job(async move {
+            let _ = saved.send(before::save(&ask, &store, &lamps).await);
+        });
         let delays: Vec<Delay> = config.lamp.iter().map(|_| Delay::default()).collect();
         for (lamp, delay) in config.lamp.iter().zip(&delays) {
             shared.table.apply(lamp, delay);
         }
         let given = Given { hear, posts, id: before::id(&shared.store).await? };
-        let (stage, outlets) =
-            outlet::open(&config, &delays, given, &shared.mdns, clock.now()).await?;
+        let (stage, outlets) = outlet::open(&config, &delays, given, clock.now())?;
         let outlets = Arc::new(tokio::sync::Mutex::new(outlets));
         let over = CancellationToken::new();
         let watch = outlet::watch(outlets.clone(), shared.mdns.clone(), over.clone());
@@ -243,6 +249,7 @@ impl Shared {
         stop: &CancellationToken,
     ) -> Result<(), Error> {
         self.is_ahead.store(go_ahead_of_others(), Ordering::Relaxed);
+        self.tasks.status(THREAD, Whose::Own).up();
         let (stopped, shared) = (stop.clone(), self.clone());
         self.tasks.job(async move {
             stopped.cancelled().await;
@@ -282,7 +289,7 @@ struct Inner {
     outlets: Arc<tokio::sync::Mutex<Vec<Outlet>>>,
     over: CancellationToken,
     end: oneshot::Receiver<()>,
-    before: Vec<Before>,
+    before: oneshot::Receiver<Vec<Before>>,
 }
 
 impl Playing {
@@ -328,7 +335,8 @@ impl Inner {
         self.control.stop();
         self.over.cancel();
         let ended = self.end.await;
-        before::restore(&shared.ask, &shared.store, &self.before).await;
+        let before = self.before.await.unwrap_or_default();
+        before::restore(&shared.ask, &shared.store, &before).await;
         drop(self.control);
         ended.map_err(|_| Error::broken("the show had ended by a fault of its own; see the log"))
     }

@@ -197,7 +197,7 @@ fn dead_full_and_flapping_outputs_delay_nobody() {
     let answers: [fn(u64) -> Sent; 4] = [
         |_| Sent::Failed(111),
         |_| Sent::Full,
-        |now| if now / (100 * MS) % 2 == 0 { Sent::Out } else { Sent::Failed(113) },
+        |now| if (now / (100 * MS)).is_multiple_of(2) { Sent::Out } else { Sent::Failed(113) },
         |_| Sent::Out,
     ];
     let (lines, said): (Vec<_>, Vec<_>) =
@@ -314,7 +314,7 @@ fn audio_sync_tells_each_second_frame_and_silence_at_the_end() {
     clock.news = (0..10).map(|hop| hop * 10 * MS + hop % 2 * MS).collect();
     let packets = Packets::default();
     let told = Told { clock: clock.clone(), packets: packets.clone(), answer: |_| Sent::Out };
-    let synced = vec![super::super::post::Synced::new(Box::new(told))];
+    let synced = vec![crate::aurora::lamps::post::Synced::new(Box::new(told))];
     let sync = Some(Sync::new(Box::new(Loud), synced));
     let mut stage = Stage { lines: Vec::new(), posted: Vec::new(), sync, lead: 0.0 };
     stage.run(&mut clock.clone(), &mut Nobody, &clock.stop);
