@@ -1,7 +1,7 @@
 //! The sound cards of this machine, as alsa-lib sees them.
 
 use crate::aurora::Input;
-use crate::aurora::listen::card::abilities;
+use crate::aurora::listen::card::{abilities, hush};
 use crate::error::Error;
 use alsa::Direction;
 use alsa::ctl::{Ctl, DeviceIter};
@@ -28,6 +28,7 @@ pub(super) fn names() -> Result<Vec<String>, Error> {
 
 /// Shows each input.
 fn each(mut show: impl FnMut(Input)) -> Result<(), Error> {
+    hush();
     let bad = |e: alsa::Error| Error::broken("ALSA cannot list the sound cards").because(e);
     for card in alsa::card::Iter::new() {
         let card = card.map_err(bad)?;

@@ -90,15 +90,21 @@ impl Tone {
         if self.heard < 125 {
             return None;
         }
-        let mut fits: Vec<(f32, Key)> = Vec::with_capacity(24);
+        // The two that fit best.
+        let mut best = [(f32::MIN, Key { tonic: 0, minor: false }); 2];
         for tonic in 0..12u8 {
             for (minor, profile) in [(false, &MAJOR), (true, &MINOR)] {
                 let turned = std::array::from_fn(|i| self.long[(i + usize::from(tonic)) % 12]);
-                fits.push((correlation(&turned, profile), Key { tonic, minor }));
+                let fit = (correlation(&turned, profile), Key { tonic, minor });
+                if fit.0 > best[0].0 {
+                    best = [fit, best[0]];
+                } else if fit.0 > best[1].0 {
+                    best[1] = fit;
+                }
             }
         }
-        fits.sort_by(|a, b| b.0.total_cmp(&a.0));
-        (fits[0].0 > 0.5 && fits[0].0 - fits[1].0 > CLEAR).then_some(fits[0].1)
+        let [(first, key), (second, _)] = best;
+        (first > 0.5 && first - second > CLEAR).then_some(key)
     }
 }
 

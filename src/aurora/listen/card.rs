@@ -1,6 +1,6 @@
 //! A device of a sound card, read directly: no conversion but our own stands between.
 //!
-//! The buffer is eight periods or more, so that a machine that is busy for 50 ms loses nothing; it
+//! The buffer is eight periods or more, so that a machine that is busy for 150 ms loses nothing; it
 //! adds no delay, because what is there is read at once.
 
 use crate::aurora::Abilities;
@@ -16,7 +16,7 @@ use nix::libc;
 /// Samples of each channel between two wake-ups: 5 ms at 48 kHz.
 const PERIOD: i64 = 256;
 /// What is asked for as the buffer (samples of each channel), and the least that will do, in periods.
-const BUFFER: i64 = 16 * PERIOD;
+const BUFFER: i64 = 32 * PERIOD;
 const LEAST_PERIODS: i64 = 8;
 /// A device that gives nothing for so many waits in a row does not run.
 const DEAD: u32 = 20;
@@ -70,8 +70,10 @@ impl Card {
 
     fn gone(&self, e: alsa::Error) -> Error {
         let name = &self.name;
-        match e.errno() {
-            libc::ENODEV | libc::EBADFD => Error::offline(format!(
+        // What ALSA says of it depends on where it was when the card went.
+        let is_there = crate::aurora::input_names().is_ok_and(|names| names.contains(name));
+        match (is_there, e.errno()) {
+            (false, _) | (_, libc::ENODEV | libc::EBADFD) => Error::offline(format!(
                 "{name} was unplugged; it is taken up again when it is back"
             )),
             _ => Error::offline(format!("{name} has stopped")).because(e),
@@ -127,8 +129,16 @@ impl Source for Card {
     }
 }
 
+/// Keeps what alsa-lib writes to standard error in a buffer of this thread, which is emptied first:
+/// errors are told by what calls return.
+pub(in crate::aurora) fn hush() {
+    // Without memory for the buffer it goes on writing, which does no harm.
+    let _ = alsa::Output::local_error_handler();
+}
+
 /// Opens a device without waiting for whoever has it.
 fn opened(name: &str) -> Result<PCM, Error> {
+    hush();
     PCM::new(name, Direction::Capture, true).map_err(|e| match e.errno() {
         libc::EBUSY => Error::offline(format!(
             "{name} is in use by another program; end it there, or let it share the sound (a loopback \

@@ -6,9 +6,9 @@ use crate::aurora::listen::Config;
 use crate::aurora::listen::choice::Choice;
 use crate::aurora::listen::hearing::Hearing;
 use crate::aurora::listen::source::{Got, PIECE, Source, open};
-use crate::aurora::listen::thread;
+use crate::aurora::listen::thread::{self, AGAIN};
 use crate::aurora::listen::wav::Wav;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use std::io::Write;
 use std::path::Path;
 
@@ -76,6 +76,7 @@ struct Seen {
     full: u32,
     samples: u64,
     overruns: u32,
+    reopened: u32,
     last: Frame,
 }
 
@@ -119,17 +120,36 @@ pub(in crate::aurora) fn test(test: &Test<'_>, out: &mut dyn Write) -> Result<()
     };
     let priority = if thread::is_raised() { "real-time" } else { "normal" };
     say(out, &format!("{}: {}, {priority} priority", source.name(), source.form()))?;
-    let begun = clock::now();
-    let seen = listen(test, &mut *source, kept.as_mut(), out)?;
+    let (begun, rate) = (clock::now(), source.rate());
+    let patience = if rate.is_some() { PATIENCE } else { 0.0 };
+    let end = begun + f64::from(test.seconds) + patience;
+    let mut seen = Seen::default();
+    while let Err(e) = listen(test, &mut *source, end, &mut seen, kept.as_mut(), out) {
+        if e.kind() != Kind::Offline {
+            return Err(e);
+        }
+        // Somebody tries the plug.
+        say(out, e.what())?;
+        source = again(&choice, test, end).ok_or(e)?;
+        if source.rate() != rate {
+            return Err(Error::offline(format!("{} came back with another rate", source.name())));
+        }
+        seen.reopened += 1;
+    }
     if let Some(kept) = kept {
         kept.end()?;
     }
-    let rate = source.rate();
     if let Some(rate) = rate {
         let seconds = seen.samples as f64 / f64::from(rate);
         let (elapsed, overruns) = (clock::now() - begun, seen.overruns);
         let noun = if overruns == 1 { "overrun" } else { "overruns" };
-        say(out, &format!("{seconds:.2} s of sound in {elapsed:.2} s, {overruns} {noun}"))?;
+        let reopened = match seen.reopened {
+            0 => String::new(),
+            count => format!(", opened again {count} times"),
+        };
+        let line =
+            format!("{seconds:.2} s of sound in {elapsed:.2} s, {overruns} {noun}{reopened}");
+        say(out, &line)?;
     }
     if seen.last.beat.there {
         say(out, &format!("{:.1} beats a minute", 60.0 / seen.last.beat.period))?;
@@ -150,18 +170,29 @@ pub(in crate::aurora) fn test(test: &Test<'_>, out: &mut dyn Write) -> Result<()
     }
 }
 
-/// Listens for as long as the test lasts.
+/// Opens an input that went away as soon as it is back; nothing when the clock stands at `end`.
+fn again(choice: &Choice, test: &Test<'_>, end: f64) -> Option<Box<dyn Source>> {
+    let mut source = open(choice, test.config).ok();
+    while source.is_none() && clock::now() < end {
+        clock::sleep_until(clock::now_ns() + AGAIN.as_nanos() as u64);
+        source = open(choice, test.config).ok();
+    }
+    source
+}
+
+/// Listens for as long as the test lasts, or until the input goes away.
 fn listen(
     test: &Test<'_>,
     source: &mut dyn Source,
+    end: f64,
+    seen: &mut Seen,
     mut kept: Option<&mut Wav>,
     out: &mut dyn Write,
-) -> Result<Seen, Error> {
-    let (rate, mut seen) = (source.rate(), Seen::default());
+) -> Result<(), Error> {
+    let rate = source.rate();
     let settings = Settings { automatic_gain: test.config.automatic_gain };
     let mut hearing = rate.map(|rate| Hearing::new(rate, settings)).transpose()?;
     let wanted = rate.map(|rate| u64::from(rate) * u64::from(test.seconds));
-    let end = clock::now() + f64::from(test.seconds) + if rate.is_some() { PATIENCE } else { 0.0 };
     let mut piece = [0.0; PIECE];
     while wanted.is_none_or(|wanted| seen.samples < wanted) && clock::now() < end {
         match (source.read(&mut piece)?, &mut hearing) {
@@ -183,7 +214,7 @@ fn listen(
             say(out, &line)?;
         }
     }
-    Ok(seen)
+    Ok(())
 }
 
 fn say(out: &mut dyn Write, line: &str) -> Result<(), Error> {

@@ -11,6 +11,8 @@
 pub(super) mod card;
 mod choice;
 mod config;
+#[cfg(test)]
+mod counted;
 mod hearing;
 pub(super) mod meter;
 mod mix;

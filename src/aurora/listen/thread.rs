@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// An input that is not there is tried again after so long.
-const AGAIN: Duration = Duration::from_millis(500);
+pub(super) const AGAIN: Duration = Duration::from_millis(500);
 /// The priority that is asked for: above everything that is not real-time, below the system's own.
 const PRIORITY: i32 = 10;
 
@@ -30,7 +30,6 @@ pub(super) fn run(shared: &std::sync::Arc<Shared>, stop: &CancellationToken) -> 
     while shared.wait_for_work(stop) {
         let turn = shared.turn();
         let ended = listen(shared, &turn, &mut lost);
-        shared.slot.write(&Frame::default(), clock::now());
         match ended {
             Ended::Left => {
                 shared.notes.is(Doing::Idle, None);
@@ -81,17 +80,22 @@ fn listen(shared: &Shared, turn: &Turn, lost: &mut bool) -> Ended {
     }
     let mut shelf = Shelf::new(shared.config.delay_ms as f64 / 1e3);
     let mut piece = [0.0; PIECE];
-    while shared.is_wanted(turn) {
+    let ended = loop {
+        if !shared.is_wanted(turn) {
+            break Ended::Left;
+        }
         match hop(shared, &mut *source, hearing.as_mut(), &mut shelf, &mut piece) {
             Ok(true) => {}
-            Ok(false) => return Ended::Over,
+            Ok(false) => break Ended::Over,
             Err(e) => {
                 *lost = true;
-                return Ended::Away(e);
+                break Ended::Away(e);
             }
         }
-    }
-    Ended::Left
+    };
+    // Nobody must take the last frame for what is heard from now on.
+    shared.slot.write(&Frame::default(), clock::now());
+    ended
 }
 
 /// Reads once and publishes what came of it; false at the end. Allocates nothing, locks nothing.
@@ -134,4 +138,75 @@ pub(super) fn is_raised() -> bool {
         ),
     }
     refused == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aurora::listen::counted::allocations;
+    use crate::aurora::listen::{Config, Listening};
+    use crate::aurora::sample::Song;
+    use crate::events::Events;
+    use crate::tasks::Tasks;
+
+    /// Music as a card would give it: in periods, with an overrun and pauses.
+    struct Periods {
+        song: Song,
+        count: u32,
+        at: f64,
+    }
+
+    impl Source for Periods {
+        fn name(&self) -> &str {
+            "periods"
+        }
+
+        fn rate(&self) -> Option<u32> {
+            Some(Song::RATE)
+        }
+
+        fn form(&self) -> String {
+            "periods".into()
+        }
+
+        fn read(&mut self, into: &mut [f32; PIECE]) -> Result<Got<'_>, Error> {
+            self.count += 1;
+            if self.count == 700 {
+                self.at += 0.3;
+                return Ok(Got::Overrun);
+            }
+            if self.count == 900 {
+                return Ok(Got::Nothing);
+            }
+            self.song.render(&mut into[..256]);
+            self.at += 256.0 / f64::from(Song::RATE);
+            Ok(Got::Sound { count: 256, at: self.at })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hop_allocates_nothing() {
+        assert!(allocations(|| drop(std::hint::black_box(vec![1u8; 100]))) > 0, "it is counted");
+        let tasks = Tasks::new(Events::new());
+        let listening = Listening::start(&Config::default(), &tasks).unwrap();
+        let shared = &listening.shared;
+        let mut source = Periods { song: Song::default(), count: 0, at: clock::now() };
+        let mut hearing = Hearing::new(Song::RATE, Settings::default()).unwrap();
+        for delay in [0.0, 0.5] {
+            let (mut shelf, mut piece) = (Shelf::new(delay), [0.0; PIECE]);
+            let mut reader = listening.reader();
+            let before = shared.slot.written();
+            let count = allocations(|| {
+                for _ in 0..2_000 {
+                    let hop = hop(shared, &mut source, Some(&mut hearing), &mut shelf, &mut piece);
+                    assert!(matches!(hop, Ok(true)));
+                    while reader.next().is_some() {}
+                }
+            });
+            assert_eq!(count, 0, "allocations in 2000 reads, with a delay of {delay} s");
+            assert!(shared.slot.written() - before > 900, "and it was heard");
+        }
+        assert_eq!(listening.report().overruns, 1);
+        tasks.stop().await;
+    }
 }

@@ -109,8 +109,8 @@ impl Drop for Ear {
 /// Sleeps while `word` is `value`, at most until the clock stands at `until` (ns). May wake early.
 fn sleep(word: &AtomicU32, value: u32, until: u64) {
     let until = libc::timespec {
-        tv_sec: (until / 1_000_000_000) as libc::time_t,
-        tv_nsec: (until % 1_000_000_000) as libc::c_long,
+        tv_sec: (until / 1_000_000_000) as _,
+        tv_nsec: (until % 1_000_000_000) as _,
     };
     // With a bit set the time is absolute, on CLOCK_MONOTONIC (futex(2), FUTEX_WAIT_BITSET).
     let operation = libc::FUTEX_WAIT_BITSET | libc::FUTEX_PRIVATE_FLAG;
