@@ -1,6 +1,8 @@
 //! Tests of Aurora's outputs, each against its real counterpart.
 
 mod bulbs;
+mod device;
 mod house;
 mod paint;
 mod stall;
+mod zigbee;
