@@ -5,5 +5,6 @@
 
 mod clock;
 pub mod house;
+pub mod hue;
 pub mod mail;
 pub mod zigbee;
