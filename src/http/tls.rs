@@ -3,6 +3,7 @@
 //! `ask` uses it, and `app` hands it to the services that speak WebSocket or MQTT over TLS. Trusts the
 //! public roots that are built in (a static binary finds no system store) and the configured file.
 
+mod pinned;
 mod trusting;
 
 use crate::error::Error;
@@ -17,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+pub use pinned::Pin;
 pub use rustls::ClientConfig;
 
 /// A file of certificates may be this large.
@@ -41,6 +43,8 @@ pub struct Wish {
     pub identity: Option<(PathBuf, PathBuf)>,
     /// Trust whoever is there: whoever is between can then read everything.
     pub insecure: bool,
+    /// Trust this certificate and no other, whatever name it has.
+    pub pin: Option<Pin>,
 }
 
 impl Wish {
@@ -59,7 +63,10 @@ impl Wish {
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
             .map_err(|e| Error::broken("cannot set up TLS").because(e))?;
-        let builder = if self.insecure {
+        let builder = if let Some(pin) = &self.pin {
+            let only = pinned::only(pin.clone(), provider);
+            builder.dangerous().with_custom_certificate_verifier(only)
+        } else if self.insecure {
             builder.dangerous().with_custom_certificate_verifier(trusting::anybody(provider))
         } else {
             builder.with_root_certificates(roots)

@@ -8,7 +8,7 @@ mod faults;
 mod flood;
 mod inbox;
 mod link;
-mod mosquitto;
+pub mod mosquitto;
 mod publish;
 mod quiet;
 mod reader;

@@ -18,6 +18,7 @@ mod diagnose;
 mod encode;
 mod find;
 pub mod house;
+pub mod hue;
 mod latency;
 mod line;
 pub mod mail;

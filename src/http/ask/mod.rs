@@ -35,6 +35,7 @@ pub struct Question {
     body: Option<Vec<u8>>,
     wait: Duration,
     answer_max: usize,
+    wanted: Option<&'static str>,
 }
 
 impl Question {
@@ -51,7 +52,7 @@ impl Question {
     /// Any other method.
     pub fn new(method: &'static str, url: impl Into<String>) -> Question {
         let (headers, body, url) = (Vec::new(), None, url.into());
-        Question { method, url, headers, body, wait: WAIT, answer_max: ANSWER_MAX }
+        Question { method, url, headers, body, wait: WAIT, answer_max: ANSWER_MAX, wanted: None }
     }
 
     /// Adds a header.
@@ -88,6 +89,12 @@ impl Question {
         self
     }
 
+    /// Keeps this header of the answer ([`Answer::header`]).
+    pub fn wanting(mut self, header: &'static str) -> Question {
+        self.wanted = Some(header);
+        self
+    }
+
     /// Sets the largest answer in bytes; 4 MiB otherwise.
     pub fn at_most(mut self, bytes: usize) -> Question {
         self.answer_max = bytes;
@@ -102,6 +109,8 @@ pub struct Answer {
     pub status: u16,
     /// The header `Content-Type`, empty when there is none.
     pub content_type: String,
+    /// The header that the question was [wanting](Question::wanting), when there was one.
+    pub header: Option<String>,
     /// The body.
     pub body: Vec<u8>,
 }
@@ -188,6 +197,8 @@ fn run(agent: &Agent, question: Question) -> Result<Answer, Error> {
     let mut answer = sent.map_err(explain)?;
     let content_type = answer.headers().get("content-type").and_then(|v| v.to_str().ok());
     let content_type = content_type.unwrap_or_default().to_owned();
+    let wanted = question.wanted.and_then(|name| answer.headers().get(name)?.to_str().ok());
+    let header = wanted.map(str::to_owned);
     let mut body = Vec::new();
     let most = question.answer_max;
     let read = answer.body_mut().as_reader().take(most as u64 + 1).read_to_end(&mut body);
@@ -199,7 +210,7 @@ fn run(agent: &Agent, question: Question) -> Result<Answer, Error> {
     if body.len() > most {
         return Err(Error::limit(format!("the answer is larger than {most} bytes")));
     }
-    Ok(Answer { status: answer.status().as_u16(), content_type, body })
+    Ok(Answer { status: answer.status().as_u16(), content_type, header, body })
 }
 
 fn explain(e: ureq::Error) -> Error {

@@ -150,6 +150,7 @@ fn trust(target: &Target, reach: &Reach) -> Result<Arc<tls::ClientConfig>, Ended
         ca_files: both.into_iter().flatten().collect(),
         identity,
         insecure: target.insecure,
+        ..tls::Wish::default()
     };
     wish.client().map_err(|e| Ended::refused(e.to_string()))
 }

@@ -41,6 +41,8 @@ pub(in crate::aurora::lamps) trait Carrier: Send {
 pub struct Report {
     /// For all of its lamps.
     pub counts: Counts,
+    /// Nothing is sent just now, because nobody answers.
+    pub is_waiting: bool,
     /// For each, in the order in which they were opened.
     pub lamps: Vec<LampReport>,
 }
@@ -138,7 +140,9 @@ pub(in crate::aurora::lamps) async fn run(
             flying.push(Box::pin(async move { (letter, sending.await) }));
         }
         let counts = actor.queue.counts();
-        actor.board.write(|report| report.counts = counts);
+        actor.board.write(|report| {
+            (report.counts, report.is_waiting) = (counts, !probing.is_empty());
+        });
     }
     let rest = async { while flying.next().await.is_some() {} };
     // One that is not answered by then is forgotten: it may still come.

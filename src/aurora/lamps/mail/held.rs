@@ -103,6 +103,10 @@ impl Busy {
         self.0.borrow().contains(id)
     }
 
+    pub(in crate::aurora::lamps) fn is_empty(&self) -> bool {
+        self.0.borrow().is_empty()
+    }
+
     /// Waits until no lamp is in a show.
     pub(in crate::aurora::lamps) async fn empty(&self) {
         // The sender lives as long as this.
