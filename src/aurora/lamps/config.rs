@@ -119,7 +119,7 @@ pub struct Lamp {
     /// wled, ddp, e131, artnet, wled-sync, home, mqtt or hue.
     pub kind: Kind,
     /// Host or IP address, with `:port` where it is not the usual one; `multicast` for e131 and
-    /// wled-sync; the entity for home, the name or topic for mqtt.
+    /// wled-sync; the entity for home, the command topic for mqtt, the id of the bridge for hue.
     pub address: String,
     /// How many lights it has.
     pub pixels: u16,
@@ -146,7 +146,7 @@ pub struct Lamp {
     /// Where its web interface is, `host:port`, when that is not port 80 of the address; for ddp, e131
     /// and artnet it says that the lamp is a WLED.
     pub web: String,
-    /// Where it is: lamps of one area can be a zone.
+    /// Where it is; for hue the name of the entertainment area.
     pub area: String,
 }
 

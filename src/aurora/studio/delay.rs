@@ -124,8 +124,8 @@ impl Aurora {
         use crate::aurora::lamps::mail::Wish;
         use crate::aurora::light::Light;
         let mut lamps = vec![lamp.clone()];
-        let (groups, _) = self.take(caller, &mut lamps).await?;
-        let answers = || groups.iter().flat_map(super::held::Group::answers).sum::<u64>();
+        let (taken, _) = self.take(caller, &mut lamps).await?;
+        let answers = || taken.groups.iter().flat_map(super::held::Group::answers).sum::<u64>();
         let mut seen = 0;
         let mut late = false;
         for turn in 0..times * BOTH {
@@ -135,7 +135,7 @@ impl Aurora {
                 accent: true,
                 seen: clock::now() + latency,
             };
-            groups.iter().for_each(|group| group.wish(&wish));
+            taken.groups.iter().for_each(|group| group.wish(&wish));
             let until = tokio::time::Instant::now() + PATIENCE;
             while answers() <= seen && tokio::time::Instant::now() < until {
                 tokio::time::sleep(LOOK).await;
@@ -143,9 +143,7 @@ impl Aurora {
             late |= answers() <= seen;
             seen = answers();
         }
-        for group in groups {
-            group.close(&lamps, self.lamps().latencies()).await;
-        }
+        taken.close(&lamps, self.lamps().latencies()).await;
         match late && seen < u64::from(times) {
             true => Err(Error::timeout(format!(
                 "'{}' answered {seen} of {} commands within {} s each; is it on and reachable?",

@@ -16,51 +16,17 @@ pub(super) struct Group {
     held: Held,
 }
 
-/// A lamp that cannot be in the show, and why.
-pub(super) type LeftOut = (String, String);
-
 impl Aurora {
-    /// Takes the lamps that send by themselves into a show and leaves out of `lamps` those that cannot
-    /// be in it.
+    /// Takes lights of one kind into a show.
     ///
     /// # Errors
-    /// The reason of the first when no lamp is left.
-    pub(super) async fn take(
+    /// Offline when their service does not run here; as the output's own.
+    pub(super) async fn hold(
         &self,
         caller: &Caller,
-        lamps: &mut Vec<Lamp>,
-    ) -> Result<(Vec<Group>, Vec<LeftOut>), Error> {
-        let (mut groups, mut out, mut first) = (Vec::new(), Vec::new(), None);
-        for kind in [Kind::Home, Kind::Mqtt] {
-            let of_kind = |lamp: &&Lamp| lamp.kind == kind;
-            let ids: Vec<String> =
-                lamps.iter().filter(of_kind).map(|lamp| lamp.address.clone()).collect();
-            if ids.is_empty() {
-                continue;
-            }
-            match self.hold(caller, kind, &ids).await {
-                Ok(held) => {
-                    let has = |lamp: &Lamp| held.lamps().iter().any(|(id, _)| *id == lamp.address);
-                    lamps.retain(|lamp| lamp.kind != kind || has(lamp));
-                    out.extend(held.refused().iter().map(|(id, e)| (id.clone(), e.to_string())));
-                    self.set_latencies(&held, kind, lamps);
-                    groups.push(Group { kind, held });
-                }
-                // The other lamps need not wait for these.
-                Err(e) => {
-                    lamps.retain(|lamp| lamp.kind != kind);
-                    out.extend(ids.into_iter().map(|id| (id, e.to_string())));
-                    first.get_or_insert(e);
-                }
-            }
-        }
-        match first {
-            Some(e) if lamps.is_empty() => Err(e),
-            _ => Ok((groups, out)),
-        }
-    }
-
-    async fn hold(&self, caller: &Caller, kind: Kind, ids: &[String]) -> Result<Held, Error> {
+        kind: Kind,
+        ids: &[String],
+    ) -> Result<Group, Error> {
         let shared = &self.shared;
         let off = |service: &str| {
             Error::offline(format!(
@@ -70,25 +36,37 @@ impl Aurora {
         if kind == Kind::Home {
             let house = shared.house.as_ref().ok_or_else(|| off("home"))?;
             let per_second = f64::from(shared.config.home_calls_per_second);
-            return house.open(caller, ids, Rules { per_second, ..house::RULES }).await;
+            let held = house.open(caller, ids, Rules { per_second, ..house::RULES }).await?;
+            return Ok(Group { kind, held });
         }
         let broker = shared.broker.as_ref().ok_or_else(|| off("mqtt"))?;
         let per_second = f64::from(shared.config.mqtt_messages_per_second);
-        broker.open(caller, ids, Rules { per_second, ..zigbee::RULES }).await
-    }
-
-    /// What a person set or tapped holds for these lamps, too.
-    fn set_latencies(&self, held: &Held, kind: Kind, lamps: &[Lamp]) {
-        for (id, mailbox) in held.lamps() {
-            let lamp = lamps.iter().find(|lamp| lamp.kind == kind && lamp.address == *id);
-            let row = lamp.map(|lamp| self.shared.lamps.latencies().row(lamp));
-            let told = row.filter(|row| matches!(row.source, Source::Set | Source::Tapped));
-            mailbox.set_latency(told.map(|row| row.ms / 1000.0));
-        }
+        let held = broker.open(caller, ids, Rules { per_second, ..zigbee::RULES }).await?;
+        Ok(Group { kind, held })
     }
 }
 
 impl Group {
+    /// Whether this lamp is among them.
+    pub(super) fn has(&self, lamp: &Lamp) -> bool {
+        lamp.kind == self.kind && self.held.lamps().iter().any(|(id, _)| *id == lamp.address)
+    }
+
+    /// Those that were left out, with the reason.
+    pub(super) fn refused(&self) -> impl Iterator<Item = (String, String)> + '_ {
+        self.held.refused().iter().map(|(id, e)| (id.clone(), e.to_string()))
+    }
+
+    /// What a person set or tapped holds for these lamps, too.
+    pub(super) fn set_latencies(&self, lamps: &[Lamp], table: &Table) {
+        for (id, mailbox) in self.held.lamps() {
+            let lamp = lamps.iter().find(|lamp| lamp.kind == self.kind && lamp.address == *id);
+            let row = lamp.map(|lamp| table.row(lamp));
+            let told = row.filter(|row| matches!(row.source, Source::Set | Source::Tapped));
+            mailbox.set_latency(told.map(|row| row.ms / 1000.0));
+        }
+    }
+
     /// The outputs for the thread of the lamps, by the numbers of their lamps.
     pub(super) fn posts(&self, lamps: &[Lamp]) -> Vec<(usize, Box<dyn lamps::Post>)> {
         let of = |(id, mailbox): &(String, Arc<Mailbox>)| {

@@ -12,6 +12,7 @@ mod playback;
 mod rehearsal;
 mod roster;
 mod running;
+mod taken;
 
 pub(super) use look::{Change, UNSAVED};
 pub(super) use playback::{Act, Place, Wanted};
@@ -19,6 +20,7 @@ pub(super) use rehearsal::Rehearsal;
 
 use crate::aurora::Config;
 use crate::aurora::lamps::house::HouseLamps;
+use crate::aurora::lamps::hue::{HueLamps, Ports};
 use crate::aurora::lamps::zigbee::MqttLamps;
 use crate::aurora::lamps::{Kind, Lamp, LampReport, Lamps};
 use crate::aurora::listen::Listening;
@@ -54,6 +56,7 @@ struct Shared {
     lamps: Lamps,
     house: Option<HouseLamps>,
     broker: Option<MqttLamps>,
+    hue: HueLamps,
     roster: Roster,
     shelf: Shelf,
     library: Library,
@@ -101,6 +104,7 @@ impl Aurora {
             lamps: Lamps::start(tasks, mdns, ask, store).await?,
             house: home.map(|home| HouseLamps::start(home, policy, store, tasks)),
             broker: mqtt.map(|mqtt| MqttLamps::start(mqtt, policy, store, tasks)),
+            hue: HueLamps::start(policy, store, tasks, mdns, Ports::default()),
             roster: Roster::open(config, store).await?,
             shelf: Shelf::new(folder(&config.profiles_dir, "aurora-profiles")),
             library: Library::new(data_dir.join("aurora-timelines")),
@@ -141,6 +145,10 @@ impl Aurora {
 
     pub(super) fn broker(&self) -> Option<&MqttLamps> {
         self.shared.broker.as_ref()
+    }
+
+    pub(super) fn hue(&self) -> &HueLamps {
+        &self.shared.hue
     }
 
     pub(super) fn shelf(&self) -> &Shelf {

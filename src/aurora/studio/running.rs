@@ -1,8 +1,8 @@
 //! A show that runs: from the lamps that were named to the thread that paints them, and back.
 
-use super::held::{Group, LeftOut};
 use super::painter::{Exchange, Painter, Teller, Wakeful};
 use super::playback::{Place, Playback};
+use super::taken::{LeftOut, Taken};
 use super::{Aurora, fixtures, whole_house};
 use crate::aurora::Config;
 use crate::aurora::lamps::{self, Kind, Lamp, LampReport, Playing};
@@ -26,7 +26,7 @@ pub(super) struct Running {
     /// Changes what is painted; a test has none.
     pub(super) director: Option<Director>,
     pub(super) playback: Option<Playback>,
-    groups: Vec<Group>,
+    taken: Taken,
     pub(super) lamps: Vec<Lamp>,
     /// Who started it.
     by: String,
@@ -59,7 +59,7 @@ impl Running {
 
     pub(super) async fn reports(&self) -> Vec<LampReport> {
         let mut reports = self.playing.report().await;
-        self.groups.iter().for_each(|group| group.correct(&self.lamps, &mut reports));
+        self.taken.correct(&self.lamps, &mut reports);
         reports
     }
 }
@@ -122,7 +122,7 @@ impl Aurora {
                  with aurora_lamps",
             ));
         }
-        let (groups, left_out) = self.take(caller, &mut lamps).await?;
+        let (taken, left_out) = self.take(caller, &mut lamps).await?;
         let listening = &self.shared.listening;
         let (paint, director) = make(&lamps, self.config())?;
         let joined = listening.join();
@@ -132,13 +132,13 @@ impl Aurora {
             config: self.config().lights(lamps.clone()),
             paint,
             hear: told.then_some(teller),
-            posts: groups.iter().flat_map(|group| group.posts(&lamps)).collect(),
+            posts: taken.posts(&lamps, self.lamps().latencies()),
             clock: Box::new(Wakeful(listening.reader())),
         };
         let playing = self.shared.lamps.play(play).await?;
         let (by, playback) = (caller.name.to_string(), None);
         let _joined = joined;
-        Ok((Running { playing, director, playback, groups, lamps, by, _joined }, left_out))
+        Ok((Running { playing, director, playback, taken, lamps, by, _joined }, left_out))
     }
 
     /// Ends the running show; the lamps get back what they showed before.
@@ -155,11 +155,9 @@ impl Aurora {
 
     /// Ends a show or a test.
     pub(super) async fn shut(&self, own: Running) -> Result<(), Error> {
-        let Running { playing, groups, lamps, .. } = own;
+        let Running { playing, taken, lamps, .. } = own;
         let ended = playing.stop().await;
-        for group in groups {
-            group.close(&lamps, self.shared.lamps.latencies()).await;
-        }
+        taken.close(&lamps, self.lamps().latencies()).await;
         ended
     }
 

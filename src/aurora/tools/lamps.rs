@@ -38,7 +38,76 @@ pub(super) fn tools(aurora: &Aurora) -> Vec<Tool> {
         None | Some("" | "list") => Level::Read,
         _ => Level::Admin,
     };
-    vec![tool::<_, Listed, _, _>(aurora, words, Level::Read, lamps).acting(acting).on_demand()]
+    let hue = Words {
+        name: "aurora_hue",
+        title: "Hue bridges",
+        about: "Pair with a Hue bridge (press its button first), list its entertainment areas, forget it.",
+    };
+    let pairing = |args: &Map<String, Value>| match args.get("action").and_then(Value::as_str) {
+        Some("pair" | "forget") => Level::Admin,
+        _ => Level::Read,
+    };
+    vec![
+        tool::<_, Bridges, _, _>(aurora, hue, Level::Read, bridges).acting(pairing).on_demand(),
+        tool::<_, Listed, _, _>(aurora, words, Level::Read, lamps).acting(acting).on_demand(),
+    ]
+}
+
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct HueArgs {
+    /// list (default), pair, areas, forget
+    action: String,
+    /// pair: the bridge's address
+    host: String,
+    /// areas, forget: its id, when there are several
+    bridge: String,
+}
+
+#[derive(JsonSchema)]
+#[allow(dead_code, reason = "only its shape is used")]
+struct Bridges {
+    bridges: Vec<Value>,
+}
+
+async fn bridges(aurora: Aurora, call: Call, args: HueArgs) -> Result<Value, Error> {
+    let (caller, hue) = (&call.caller, aurora.hue());
+    let mut answer = json!({});
+    match args.action.trim() {
+        "" | "list" => {}
+        "pair" => {
+            let paired = hue.pair(caller, args.host.trim()).await?;
+            answer["hint"] = format!(
+                "paired; list its areas, and add one as a lamp: kind hue, address {}, area its name",
+                paired.id
+            )
+            .into();
+        }
+        "areas" => {
+            let areas = hue.areas(caller, args.bridge.trim()).await?;
+            answer["areas"] = areas.iter().map(|area| json!({
+                "name": clean(&area.name, 60), "id": area.id, "channels": area.channels.len(),
+                "is_active": area.is_active,
+            })).collect();
+        }
+        "forget" => answer["forgotten"] = hue.forget(caller, args.bridge.trim()).await?.into(),
+        other => {
+            let other = clean(other, 40);
+            return Err(Error::invalid(format!(
+                "action: '{other}' is none of list, pair, areas, forget"
+            )));
+        }
+    }
+    let all = hue.bridges().await?;
+    answer["bridges"] = all
+        .iter()
+        .map(|one| {
+            json!({
+                "id": one.id, "name": clean(&one.name, 60), "host": clean(&one.host, 100),
+            })
+        })
+        .collect();
+    Ok(answer)
 }
 
 async fn lamps(aurora: Aurora, call: Call, args: LampArgs) -> Result<Value, Error> {

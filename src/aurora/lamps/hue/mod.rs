@@ -24,7 +24,7 @@ use crate::http::mdns::Mdns;
 use crate::http::tls::Pin;
 use crate::policy::{Caller, Level, Outcome, Policy};
 use crate::store::Store;
-use crate::tasks::Tasks;
+use crate::tasks::{Tasks, Whose};
 use crate::text::{clean, hex};
 use bridge::{Bridge, Card};
 use serde::Serialize;
@@ -111,6 +111,7 @@ impl HueLamps {
         };
         let own = HueLamps { shared: Arc::new(shared) };
         let keeper = own.clone();
+        tasks.status("aurora hue", Whose::Own).up();
         tasks.spawn("aurora hue", move |stop| restore::watch(keeper.clone(), stop));
         own
     }
