@@ -22,6 +22,9 @@ use toml::Value;
 const LEVELS: &[&str] = &["error", "warn", "warning", "info", "debug", "trace"];
 const ENVIRONMENTS: &[&str] = &["production", "development", "test"];
 
+/// The services that `--only` takes.
+const SERVICES: &[&str] = &["home", "mqtt", "aurora", "plugins"];
+
 /// Environment variables of section `[general]`.
 const ENV: &[Env] = &[
     Env::new("DATA_DIR", "general.data_dir", Form::Text),
@@ -252,10 +255,10 @@ pub(super) fn find(options: &Options) -> Found {
     }
     let mut problems = settings.problems().to_vec();
     if let Some(name) =
-        config.only.iter().find(|name| !["home", "ha", "mqtt", "plugins"].contains(&name.as_str()))
+        config.only.iter().find(|name| *name != "ha" && !SERVICES.contains(&name.as_str()))
     {
-        let text =
-            format!("there is no service '{}'; there is home, mqtt, plugins", name.escape_debug());
+        let (name, all) = (name.escape_debug(), SERVICES.join(", "));
+        let text = format!("there is no service '{name}'; there is {all}");
         problems.push(Problem { path: "only".into(), place: "--only".into(), text });
     }
     let address = ["home.url", "home.socket_url"].into_iter().find(|path| settings.has(path));

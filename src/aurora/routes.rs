@@ -57,7 +57,8 @@ const LISTS: &[(&str, &str)] = &[
     ("/aurora/devices", "aurora_scan_devices"),
 ];
 
-/// The paths of the routes, for whoever asks for one that is not there.
+/// The paths of the routes, for whoever asks for one that is not there; not the names of the earlier
+/// Aurora.
 pub const API: &[&str] = &[
     "/api/aurora/analyze",
     "/api/aurora/control",
@@ -78,16 +79,6 @@ pub const API: &[&str] = &[
     "/api/aurora/stop",
     "/api/aurora/tap",
     "/api/aurora/timelines",
-    "/aurora/analyze",
-    "/aurora/devices",
-    "/aurora/pause",
-    "/aurora/play",
-    "/aurora/profile",
-    "/aurora/render",
-    "/aurora/resume",
-    "/aurora/status",
-    "/aurora/stop",
-    "/aurora/timelines",
 ];
 
 /// Returns the routes. They stand behind the guard, which says who calls.

@@ -368,7 +368,7 @@ fn a_token_is_for_services_that_there_are() {
     let hearth = Hearth::demo();
     let none = run(&hearth.folder, &["token", "new", "x", "--service", "nope"]);
     assert!(
-        err(&none).contains("no service 'nope'; there are home, mqtt, plugins, web"),
+        err(&none).contains("no service 'nope'; there are home, mqtt, aurora, plugins, web"),
         "{}",
         err(&none)
     );

@@ -6,4 +6,5 @@ mod house;
 mod lamps;
 mod paint;
 mod stall;
+mod studio;
 mod zigbee;
