@@ -41,6 +41,9 @@ pub(super) enum Command {
     AudioLevels {
         file: PathBuf,
     },
+    AudioRender {
+        file: PathBuf,
+    },
 }
 
 /// What to do with tokens.
@@ -249,6 +252,7 @@ fn command(sub: &str, name: String, given: Given) -> Command {
         "audio list" => Command::AudioList,
         "audio beats" => Command::AudioBeats { file: name.into(), offline: is("offline") },
         "audio levels" => Command::AudioLevels { file: name.into() },
+        "audio render" => Command::AudioRender { file: name.into() },
         _ => Command::Serve { demo: false },
     }
 }
@@ -284,6 +288,7 @@ mod tests {
         check("audio beats a.wav", beats(false));
         check("audio beats --offline a.wav", beats(true));
         check("audio levels -", Command::AudioLevels { file: "-".into() });
+        check("audio render a.wav", Command::AudioRender { file: "a.wav".into() });
         check("doctor", Command::Check { find: false });
         check("check --find", Command::Check { find: true });
         check("mcp-config --ssh pi", Command::McpConfig { form: Form::Ssh("pi".into()) });

@@ -74,3 +74,15 @@ pub fn print_beats(path: &Path, two_way: bool, out: impl Write) -> Result<(), Er
 pub fn print_levels(path: &Path, out: impl Write) -> Result<(), Error> {
     lines::levels(path, out)
 }
+
+/// Writes the timeline of a sound file (`-`: standard input) as a document, under the name of the file.
+///
+/// # Errors
+/// As [`timeline::render`]; Broken: `out` failed.
+pub fn print_timeline(path: &Path, mut out: impl Write) -> Result<(), Error> {
+    let name = path.file_stem().map_or("-".into(), |stem| stem.to_string_lossy());
+    let text = timeline::render(path, &name)?.text()?;
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|e| Error::broken("cannot write the timeline").because(e))
+}
