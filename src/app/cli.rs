@@ -47,6 +47,9 @@ pub(super) enum Command {
     AudioLevels {
         file: PathBuf,
     },
+    AudioRender {
+        file: PathBuf,
+    },
 }
 
 /// What to do with tokens.
@@ -265,6 +268,7 @@ fn command(sub: &str, name: String, given: Given) -> Command {
         },
         "audio beats" => Command::AudioBeats { file: name.into(), offline: is("offline") },
         "audio levels" => Command::AudioLevels { file: name.into() },
+        "audio render" => Command::AudioRender { file: name.into() },
         _ => Command::Serve { demo: false },
     }
 }
@@ -311,6 +315,7 @@ mod tests {
         };
         check("audio test", test(None, 5));
         check("audio test hw:CARD=A,DEV=0 --seconds 60", test(Some("hw:CARD=A,DEV=0"), 60));
+        check("audio render a.wav", Command::AudioRender { file: "a.wav".into() });
         check("doctor", Command::Check { find: false });
         check("check --find", Command::Check { find: true });
         check("mcp-config --ssh pi", Command::McpConfig { form: Form::Ssh("pi".into()) });

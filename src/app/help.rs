@@ -91,6 +91,7 @@ pub(super) const SUBS: &[Sub] = &[
         &[("offline", "", "Look ahead: place beats by what comes after them too")],
     ),
     sub("audio levels", "FILE", "Print levels and bands of a sound file, each 10 ms", &[]),
+    sub("audio render", "FILE", "Print the timeline of a sound file, a JSON document", &[]),
     sub("help", "[COMMAND]", "Print this, or what a command takes", &[]),
 ];
 

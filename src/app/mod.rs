@@ -63,6 +63,7 @@ fn run(command: Command, options: &cli::Options) -> Result<ExitCode, Error> {
             aurora::print_beats(&file, offline, std::io::stdout().lock())?;
         }
         Command::AudioLevels { file } => aurora::print_levels(&file, std::io::stdout().lock())?,
+        Command::AudioRender { file } => aurora::print_timeline(&file, std::io::stdout().lock())?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -132,3 +132,15 @@ pub fn test_input(test: &listen::Test<'_>, out: &mut dyn Write) -> Result<(), Er
 pub fn offer(aurora: &Aurora, toolbox: &Toolbox) {
     toolbox.add_tools(tools::tools(aurora));
 }
+
+/// Writes the timeline of a sound file (`-`: standard input) as a document, under the name of the file.
+///
+/// # Errors
+/// As [`timeline::render`]; Broken: `out` failed.
+pub fn print_timeline(path: &Path, mut out: impl Write) -> Result<(), Error> {
+    let name = path.file_stem().map_or("-".into(), |stem| stem.to_string_lossy());
+    let text = timeline::render(path, &name)?.text()?;
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|e| Error::broken("cannot write the timeline").because(e))
+}

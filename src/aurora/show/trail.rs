@@ -103,7 +103,7 @@ impl Trail {
     /// Takes the next moment.
     pub(super) fn hear(&mut self, moment: &Moment) {
         let mut past = moment.seconds - self.last;
-        if !self.begun || past < -0.5 || past > HOLE {
+        if !self.begun || !(-0.5..=HOLE).contains(&past) {
             self.begin(moment);
             past = 0.0;
         }

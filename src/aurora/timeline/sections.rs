@@ -86,8 +86,8 @@ fn places(timeline: &Timeline) -> Vec<[f64; SIZE]> {
         if *tone < 12 && count > 0 {
             // Spread over two seconds, or every note would be a part.
             let at = k * RATE / TONES as usize;
-            for place in at.saturating_sub(2)..(at + 3).min(count) {
-                places[place][16 + usize::from(*tone)] += 1.0;
+            for place in &mut places[at.saturating_sub(2).min(count)..(at + 3).min(count)] {
+                place[16 + usize::from(*tone)] += 1.0;
             }
         }
     }
@@ -105,6 +105,14 @@ fn places(timeline: &Timeline) -> Vec<[f64; SIZE]> {
 
 /// How well the checkerboard fits at each place.
 fn novelty(places: &[[f64; SIZE]]) -> Vec<f64> {
+    // Of length 1, so that a product is a likeness.
+    let units: Vec<[f64; SIZE]> = places
+        .iter()
+        .map(|place| {
+            let length = product(place, place).sqrt().max(1e-12);
+            place.map(|x| x / length)
+        })
+        .collect();
     let taper = |k: usize| 1.0 - k as f64 / (HALF as f64 + 1.0);
     (0..places.len())
         .map(|at| {
@@ -116,10 +124,10 @@ fn novelty(places: &[[f64; SIZE]]) -> Vec<f64> {
             for i in 0..reach {
                 for j in 0..reach {
                     let weight = taper(i) * taper(j);
-                    let (before, after) = (&places[at - 1 - i], &places[at + i]);
-                    same += weight * cosine(before, &places[at - 1 - j]);
-                    same += weight * cosine(after, &places[at + j]);
-                    cross += 2.0 * weight * cosine(before, &places[at + j]);
+                    let (before, after) = (&units[at - 1 - i], &units[at + i]);
+                    same += weight * product(before, &units[at - 1 - j]);
+                    same += weight * product(after, &units[at + j]);
+                    cross += 2.0 * weight * product(before, &units[at + j]);
                     weights += 2.0 * weight;
                 }
             }
@@ -160,12 +168,10 @@ fn mean(places: &[[f64; SIZE]]) -> [f64; SIZE] {
     std::array::from_fn(|k| places.iter().map(|place| place[k]).sum::<f64>() / count)
 }
 
+fn product(a: &[f64; SIZE], b: &[f64; SIZE]) -> f64 {
+    a.iter().zip(b).map(|(x, y)| x * y).sum()
+}
+
 fn cosine(a: &[f64; SIZE], b: &[f64; SIZE]) -> f64 {
-    let (mut ab, mut aa, mut bb) = (0.0, 0.0, 0.0);
-    for (x, y) in a.iter().zip(b) {
-        ab += x * y;
-        aa += x * x;
-        bb += y * y;
-    }
-    ab / (aa * bb).sqrt().max(1e-12)
+    product(a, b) / (product(a, a) * product(b, b)).sqrt().max(1e-12)
 }

@@ -29,7 +29,7 @@ fn every_refusal_of_the_api_is_json_with_its_status() {
             "",
             404,
             "not_found",
-            "there is no '/api/nowhere'; there is: /api/h",
+            "there is no '/api/nowhere'; there is: /api/",
         ),
         ("GET /api", "", "", 404, "not_found", "there is no '/api'"),
         ("GET /events/x", "", "", 404, "not_found", "there is no '/events/x'"),

@@ -119,7 +119,8 @@ fn every_parameter_changes_the_picture() {
 
 #[test]
 fn the_common_settings_change_every_picture() {
-    let change: [(&str, fn(&mut Zone)); 6] = [
+    type Change = (&'static str, fn(&mut Zone));
+    let change: [Change; 6] = [
         ("palette", |zone| zone.palette = "white".into()),
         ("brightness", |zone| zone.brightness = 0.3),
         ("speed", |zone| zone.speed = 2.0),
@@ -184,5 +185,17 @@ fn the_rate_of_painting_changes_nothing() {
                 assert_eq!(&lights, frame, "{} at {}", effect.name, moment.seconds);
             }
         }
+    }
+}
+
+#[test]
+fn the_document_names_every_effect_with_its_parameters() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/AURORA.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    for effect in effects::all() {
+        let names: Vec<&str> = effect.parameters.iter().map(|p| p.name).collect();
+        let own = if names.is_empty() { "–".to_owned() } else { names.join(", ") };
+        let row = format!("| `{}` | {} | {own} |\n", effect.name, effect.what);
+        assert!(text.contains(&row), "docs/AURORA.md lacks: {row}");
     }
 }

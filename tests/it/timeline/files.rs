@@ -14,6 +14,20 @@ fn a_timeline_is_the_same_bytes_every_time() {
 }
 
 #[test]
+fn the_command_prints_the_same_document() {
+    let (folder, samples) = (Folder::new(), sound::song(2, 6.0, 126.0));
+    let path = folder.path().join("six seconds.wav");
+    std::fs::write(&path, crate::audio::wav(&samples, sound::RATE)).unwrap();
+    let mut command = crate::harness::hearth(folder.path());
+    let said = command.args(["audio", "render"]).arg(&path).output().unwrap();
+    let text = String::from_utf8(said.stdout).unwrap();
+    assert_eq!(text, rendered(&samples, "six seconds").text().unwrap());
+    let mut command = crate::harness::hearth(folder.path());
+    let said = command.args(["audio", "render", "/nowhere/a.wav"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&said.stderr).contains("there is no file /nowhere/a.wav"));
+}
+
+#[test]
 fn a_document_read_and_written_again_is_the_same() {
     let (_, timeline) = minute();
     let text = timeline.text().unwrap();

@@ -51,11 +51,16 @@ pub(super) const ALL: &[Effect] = &[
     },
 ];
 
+/// What is to be seen where nothing was struck: very little, as loud as it is.
+fn ground(scene: &Scene) -> Light {
+    scene.palette.at(0.0).times(0.015 + 0.06 * scene.trail.smooth.loud)
+}
+
 fn ripple(scene: &Scene, pixels: &mut [Light]) {
     let life = scene.value(0) / scene.dials.speed.max(0.1);
     let (single, middle) = (scene.single(), scene.value(1) > 0.5);
     let width = 0.05 + scene.pixel();
-    let rest = scene.palette.at(0.0).times(0.06 * scene.trail.smooth.loud);
+    let rest = ground(scene);
     scene.each(pixels, |x| {
         let mut sum = rest;
         for group in 0..3 {
@@ -78,9 +83,9 @@ fn ripple(scene: &Scene, pixels: &mut [Light]) {
 fn comets(scene: &Scene, pixels: &mut [Light]) {
     let life = scene.value(0) / scene.dials.speed.max(0.1);
     let tail = scene.value(1).max(2.0 * scene.pixel());
-    let single = scene.single();
+    let (single, rest) = (scene.single(), ground(scene));
     scene.each(pixels, |x| {
-        let mut sum = Light::BLACK;
+        let mut sum = rest;
         for (age, comet) in scene.strikes(0).chain(scene.strikes(1)) {
             let share = age / life;
             if share > 1.0 + tail {
@@ -153,9 +158,9 @@ fn fireworks(scene: &Scene, pixels: &mut [Light]) {
     let sparks = scene.value(0).round().max(4.0) as u64;
     let life = 1.6 / scene.dials.speed.max(0.1);
     let width = (0.8 * scene.pixel()).max(0.012);
-    let single = scene.single();
+    let (single, rest) = (scene.single(), ground(scene));
     scene.each(pixels, |x| {
-        let mut sum = Light::BLACK;
+        let mut sum = rest;
         for (age, burst) in scene.strikes(1).take(4).take_while(|(age, _)| *age < life) {
             let from = 0.15 + 0.7 * scene.chance(burst.number);
             let colour = scene.palette.along(scene.chance(burst.number + 7_000));
