@@ -50,8 +50,8 @@ impl Kind {
         }
     }
 
-    /// The most pictures a second that this kind bears. DMX itself carries 44 full universes (ANSI E1.11,
-    /// section 8.11); what lamps over Wi-Fi show is 40 to 60.
+    /// The most pictures a second that this kind bears, beats that go at once included. DMX itself carries
+    /// 44 full universes (ANSI E1.11, section 8.11); lamps over Wi-Fi show 40 to 60 and skip the rest.
     pub const fn fastest(self) -> u32 {
         match self {
             Kind::E131 | Kind::Artnet => 44,
@@ -222,12 +222,20 @@ impl Lamp {
         if !(1..=PIXELS_MAX).contains(&self.pixels) {
             bad("pixels", &format!("must be from 1 to {PIXELS_MAX}"));
         }
+        if self.start.checked_add(self.pixels).is_none() {
+            bad("start", "must leave room for all lights below 65536");
+        }
         match colour::width(&self.order) {
             None => bad("order", "must name r, g and b once each, and w and d at most once"),
             Some(width) if self.kind.is_dmx() => {
                 let first = usize::from(self.channel);
                 if !(1..=UNIVERSE + 1 - width).contains(&first) {
                     bad("channel", "must be from 1 to 512, with room for the first light");
+                }
+                // One more than all lights need when they begin with the first channel.
+                let more = usize::from(self.pixels).div_ceil(UNIVERSE / width);
+                if usize::from(self.universe) + more > usize::from(self.kind.universes().1) {
+                    bad("universe", "leaves no universes for all lights");
                 }
             }
             // The lamp itself knows how its lights are wired; DMX alone has dimmers.
@@ -257,8 +265,9 @@ impl Lamp {
         if self.rate.is_some_and(|rate| !(1..=100).contains(&rate)) {
             bad("rate", "must be from 1 to 100 pictures a second");
         }
-        if !(1..=254).contains(&self.timeout) {
-            bad("timeout", "must be from 1 to 254 seconds");
+        // A picture that does not change is said again each 0.9 s, and one may be lost.
+        if !(2..=254).contains(&self.timeout) {
+            bad("timeout", "must be from 2 to 254 seconds");
         }
     }
 }
@@ -322,6 +331,12 @@ mod tests {
         check(json!({"kind": "e131", "universe": 0}), "universe", "from 1 to 63999");
         check(json!({"kind": "artnet", "universe": 40_000}), "universe", "32767");
         check(json!({"kind": "artnet", "channel": 511}), "channel", "room");
+        check(
+            json!({"kind": "artnet", "universe": 32_767, "pixels": 300}),
+            "universe",
+            "leaves no",
+        );
+        check(json!({"start": 65_000, "pixels": 600}), "start", "room");
         check(json!({"gamma": 9.0}), "gamma", "0.5 to 4");
         check(json!({"brightness": 0}), "brightness", "percent");
         check(json!({"latency_ms": 6000}), "latency_ms", "5000");
