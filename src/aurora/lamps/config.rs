@@ -216,7 +216,9 @@ impl Lamp {
         match &*self.address {
             "" => bad("address", "is needed: the lamp's host or IP address"),
             "multicast" if !multicast => bad("address", "only e131 and wled-sync go by multicast"),
-            text if text.contains(['/', ' ']) => bad("address", "must be a host, or host:port"),
+            text if self.kind.is_at_a_host() && text.contains(['/', ' ']) => {
+                bad("address", "must be a host, or host:port");
+            }
             _ => {}
         }
         if !(1..=PIXELS_MAX).contains(&self.pixels) {
@@ -273,6 +275,11 @@ impl Lamp {
 }
 
 impl Kind {
+    /// Whether its address is a host, and no entity or topic.
+    const fn is_at_a_host(self) -> bool {
+        !matches!(self, Kind::Home | Kind::Mqtt)
+    }
+
     /// Whether its picture is channels of DMX.
     pub const fn is_dmx(self) -> bool {
         matches!(self, Kind::E131 | Kind::Artnet)
@@ -325,6 +332,8 @@ mod tests {
         check(json!({"name": "b"}), "address", "is needed");
         check(json!({"address": "multicast"}), "address", "multicast");
         check(json!({"address": "http://x"}), "address", "host");
+        let topic = json!({"name": "t", "kind": "mqtt", "address": "zigbee2mqtt/Living room"});
+        assert_eq!(read(json!({"lamp": [topic]})).unwrap().faults("aurora"), []);
         check(json!({"pixels": 0}), "pixels", "from 1 to 4096");
         check(json!({"order": "rgg"}), "order", "once each");
         check(json!({"order": "drgb"}), "order", "at its end");
