@@ -50,8 +50,8 @@ impl Kind {
         }
     }
 
-    /// The most pictures a second that this kind bears. DMX itself carries 44 full universes (ANSI E1.11,
-    /// section 8.11); what lamps over Wi-Fi show is 40 to 60.
+    /// The most pictures a second that this kind bears, beats that go at once included. DMX itself carries
+    /// 44 full universes (ANSI E1.11, section 8.11); lamps over Wi-Fi show 40 to 60 and skip the rest.
     pub const fn fastest(self) -> u32 {
         match self {
             Kind::E131 | Kind::Artnet => 44,
@@ -216,11 +216,16 @@ impl Lamp {
         match &*self.address {
             "" => bad("address", "is needed: the lamp's host or IP address"),
             "multicast" if !multicast => bad("address", "only e131 and wled-sync go by multicast"),
-            text if text.contains(['/', ' ']) => bad("address", "must be a host, or host:port"),
+            text if self.kind.is_at_a_host() && text.contains(['/', ' ']) => {
+                bad("address", "must be a host, or host:port");
+            }
             _ => {}
         }
         if !(1..=PIXELS_MAX).contains(&self.pixels) {
             bad("pixels", &format!("must be from 1 to {PIXELS_MAX}"));
+        }
+        if self.start.checked_add(self.pixels).is_none() {
+            bad("start", "must leave room for all lights below 65536");
         }
         match colour::width(&self.order) {
             None => bad("order", "must name r, g and b once each, and w and d at most once"),
@@ -228,6 +233,11 @@ impl Lamp {
                 let first = usize::from(self.channel);
                 if !(1..=UNIVERSE + 1 - width).contains(&first) {
                     bad("channel", "must be from 1 to 512, with room for the first light");
+                }
+                // One more than all lights need when they begin with the first channel.
+                let more = usize::from(self.pixels).div_ceil(UNIVERSE / width);
+                if usize::from(self.universe) + more > usize::from(self.kind.universes().1) {
+                    bad("universe", "leaves no universes for all lights");
                 }
             }
             // The lamp itself knows how its lights are wired; DMX alone has dimmers.
@@ -257,13 +267,19 @@ impl Lamp {
         if self.rate.is_some_and(|rate| !(1..=100).contains(&rate)) {
             bad("rate", "must be from 1 to 100 pictures a second");
         }
-        if !(1..=254).contains(&self.timeout) {
-            bad("timeout", "must be from 1 to 254 seconds");
+        // A picture that does not change is said again each 0.9 s, and one may be lost.
+        if !(2..=254).contains(&self.timeout) {
+            bad("timeout", "must be from 2 to 254 seconds");
         }
     }
 }
 
 impl Kind {
+    /// Whether its address is a host, and no entity or topic.
+    const fn is_at_a_host(self) -> bool {
+        !matches!(self, Kind::Home | Kind::Mqtt)
+    }
+
     /// Whether its picture is channels of DMX.
     pub const fn is_dmx(self) -> bool {
         matches!(self, Kind::E131 | Kind::Artnet)
@@ -316,12 +332,20 @@ mod tests {
         check(json!({"name": "b"}), "address", "is needed");
         check(json!({"address": "multicast"}), "address", "multicast");
         check(json!({"address": "http://x"}), "address", "host");
+        let topic = json!({"name": "t", "kind": "mqtt", "address": "zigbee2mqtt/Living room"});
+        assert_eq!(read(json!({"lamp": [topic]})).unwrap().faults("aurora"), []);
         check(json!({"pixels": 0}), "pixels", "from 1 to 4096");
         check(json!({"order": "rgg"}), "order", "once each");
         check(json!({"order": "drgb"}), "order", "at its end");
         check(json!({"kind": "e131", "universe": 0}), "universe", "from 1 to 63999");
         check(json!({"kind": "artnet", "universe": 40_000}), "universe", "32767");
         check(json!({"kind": "artnet", "channel": 511}), "channel", "room");
+        check(
+            json!({"kind": "artnet", "universe": 32_767, "pixels": 300}),
+            "universe",
+            "leaves no",
+        );
+        check(json!({"start": 65_000, "pixels": 600}), "start", "room");
         check(json!({"gamma": 9.0}), "gamma", "0.5 to 4");
         check(json!({"brightness": 0}), "brightness", "percent");
         check(json!({"latency_ms": 6000}), "latency_ms", "5000");

@@ -34,7 +34,8 @@ pub struct Counters {
 pub enum Sent {
     /// It left.
     Out,
-    /// The socket is full: it is thrown away, as a later picture is better than a late one.
+    /// The one before has not left, or the socket is full: it is thrown away, as a later picture is better
+    /// than a late one.
     Full,
     /// It could not leave; the system's number of the error.
     Failed(i32),
@@ -51,7 +52,7 @@ pub struct Counts {
     pub same: u64,
     /// Pictures that were not sent because painting them took too long.
     pub stale: u64,
-    /// Packets thrown away because the socket was full.
+    /// Packets and pictures thrown away because this machine could not send them at once.
     pub dropped: u64,
     /// Packets that could not be sent.
     pub errors: u64,

@@ -9,6 +9,8 @@ use serde::Serialize;
 
 /// Share of ticks or packets from which on it is worth a sentence.
 const SHARE: f64 = 0.01;
+/// Share of packets that stay behind when nobody is there.
+const GONE: f64 = 0.5;
 /// A lamp whose delay varies by more (ms) cannot be on the beat.
 const UNSTEADY: f64 = 40.0;
 /// A lamp slower than this (ms) is told of beats before they are sure.
@@ -129,11 +131,19 @@ fn sending(report: &LampReport, add: Add<'_>) {
         let many = counts.errors_in_a_row;
         add(format!("{what}; the last {many} packets failed"), advice);
     }
-    if share(counts.dropped, counts.packets + counts.dropped) > SHARE {
+    let all = counts.packets + counts.dropped;
+    let dropped = share(counts.dropped, all);
+    if dropped > GONE {
         let what = format!(
-            "{} of {} packets were thrown away because this machine could not send them at once",
-            counts.dropped,
-            counts.packets + counts.dropped
+            "{} of {all} packets never left this machine: nobody answers for its address, or the network \
+             stands still",
+            counts.dropped
+        );
+        add(what, "check that it is switched on, and its address");
+    } else if dropped > SHARE {
+        let what = format!(
+            "{} of {all} packets were thrown away because this machine could not send them at once",
+            counts.dropped
         );
         add(what, "use a cable for this machine, a lower rate, or fewer lights");
     }
@@ -275,6 +285,7 @@ mod tests {
             "same network",
         );
         check(|r| r.counts.dropped = 300, "300 of 1300 packets", "cable");
+        check(|r| r.counts.dropped = 3000, "3000 of 4000 packets never left", "switched on");
         check(|r| r.counts.stale = 50, "50 pictures took so long", "simpler");
         check(|r| r.counts.late = 90, "Hearth itself was late: 90 of 1000", "CAP_SYS_NICE");
         check(

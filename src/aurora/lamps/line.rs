@@ -5,7 +5,7 @@
 
 use super::bell::Clock;
 use super::colour::Colours;
-use super::counters::Counters;
+use super::counters::{Counters, Sent};
 use super::encode::Encoder;
 use super::pace::{Look, Pace};
 use super::paint::Paint;
@@ -123,6 +123,9 @@ impl Line {
         let changed = self.data != self.last;
         if !self.pace.wants(now, changed) {
             return self.counters.same();
+        }
+        if !self.wire.is_clear(now) {
+            return self.counters.sent(Sent::Full);
         }
         let (wire, counters) = (&mut self.wire, &self.counters);
         self.encoder.picture(&self.data, &mut |to, packet| counters.sent(wire.send(to, packet)));

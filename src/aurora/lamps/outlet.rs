@@ -199,3 +199,43 @@ pub(crate) async fn watch(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aurora::lamps::{Sent, To, Wire};
+
+    fn receiver() -> (UdpSocket, SocketAddr) {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let address = socket.local_addr().unwrap();
+        (socket, address)
+    }
+
+    #[test]
+    fn a_socket_is_pointed_to_where_the_name_leads_while_it_is_used() {
+        let place = Place::Host("shelf.local".into(), 9);
+        let (mut udp, name, away) = dial(&place, None, (1, 100)).unwrap();
+        assert!(away.as_ref().unwrap().contains("'shelf.local' is being looked up"));
+        let (lamps, counters) = (vec![0], Arc::<Counters>::default());
+        let mut outlet = Outlet { lamps, counters: counters.clone(), away, name };
+        // Nothing leaves yet, and somebody is to look.
+        let sent = udp.send(To::Own, b"lost");
+        assert_eq!(sent, Sent::Failed(nix::libc::EDESTADDRREQ));
+        counters.sent(sent);
+        assert_eq!(outlet.unknown(), Some(("shelf.local".into(), 9)));
+        let mut packet = [0; 9];
+        for (socket, address) in [receiver(), receiver()] {
+            outlet.point(Ok(address));
+            assert_eq!((udp.send(To::Own, b"here"), &outlet.away), (Sent::Out, &None));
+            assert_eq!((socket.recv(&mut packet).unwrap(), &packet[..4]), (4, &b"here"[..]));
+        }
+        // While it works nobody looks again; when it fails somebody does, and an old address is kept.
+        counters.sent(Sent::Out);
+        assert_eq!(outlet.unknown(), None);
+        counters.sent(Sent::Failed(113));
+        assert!(outlet.unknown().is_some());
+        outlet.point(Err(Error::offline("nobody answers")));
+        assert_eq!((udp.send(To::Own, b"here"), outlet.away), (Sent::Out, None));
+    }
+}

@@ -6,17 +6,25 @@ use crate::error::Error;
 use nix::sys::socket::{setsockopt, sockopt};
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 /// What the system counts for a packet besides its bytes, roughly.
 const OVERHEAD: usize = 1024;
 /// The traffic class that Wi-Fi takes for video (RFC 2474; class selector 5): ahead of downloads.
 const CLASS: u8 = 0xa0;
+/// Nothing waits for longer (ns) in the system: an address that nobody answers for is given up after 3 s. A
+/// driver under which something does keeps what has left, and says nothing.
+const KEEPS: u64 = 10_000_000_000;
 /// The last words of an output may wait so long for the socket.
 const PATIENCE: Duration = Duration::from_millis(20);
 
 /// Where packets go out: a socket, but in tests.
 pub trait Wire: Send {
+    /// Whether what was sent before has left this machine. Asked at each picture, at `now` (ns).
+    fn is_clear(&mut self, _now: u64) -> bool {
+        true
+    }
     /// Sends at once or not at all.
     fn send(&mut self, to: To, packet: &[u8]) -> Sent;
     /// From now on the wire may wait a moment: the last packets follow.
@@ -30,6 +38,10 @@ pub(crate) struct Udp {
     /// The socket stayed full while it was waited for.
     is_stuck: bool,
     is_patient: bool,
+    /// Since when something has not left.
+    waits: Option<u64>,
+    /// The system keeps what has left.
+    keeps: bool,
 }
 
 impl Udp {
@@ -64,7 +76,7 @@ impl Udp {
         if ours.is_ipv4() {
             let _ = setsockopt(&socket, sockopt::Ipv4Tos, &i32::from(CLASS));
         }
-        Ok(Udp { socket, is_stuck: false, is_patient: false })
+        Ok(Udp { socket, is_stuck: false, is_patient: false, waits: None, keeps: false })
     }
 
     /// Another handle on the socket, by which it can be pointed elsewhere.
@@ -76,6 +88,17 @@ impl Udp {
         other.map_err(|e| Error::broken("no descriptor for a lamp").because(e))
     }
 
+    /// Bytes that have not left this machine.
+    fn left_over(&self) -> i32 {
+        let mut bytes: nix::libc::c_int = 0;
+        #[allow(unsafe_code, reason = "no safe call asks this; the pointer lives through the call")]
+        // TIOCOUTQ is what the network calls SIOCOUTQ (udp(7)).
+        let asked = unsafe {
+            nix::libc::ioctl(self.socket.as_raw_fd(), nix::libc::TIOCOUTQ, &raw mut bytes)
+        };
+        if asked == 0 { bytes } else { 0 }
+    }
+
     fn once(&self, to: To, packet: &[u8]) -> std::io::Result<usize> {
         match to {
             To::Universe(universe) => self.socket.send_to(packet, (group(universe), E131_PORT)),
@@ -85,6 +108,18 @@ impl Udp {
 }
 
 impl Wire for Udp {
+    /// While nobody answers for an address, or the Wi-Fi stands still, the system holds packets back, and
+    /// would send them late. So a picture waits in there at most alone.
+    fn is_clear(&mut self, now: u64) -> bool {
+        if self.keeps || self.left_over() == 0 {
+            self.waits = None;
+            return true;
+        }
+        let since = *self.waits.get_or_insert(now);
+        self.keeps = now.saturating_sub(since) > KEEPS;
+        self.keeps
+    }
+
     fn send(&mut self, to: To, packet: &[u8]) -> Sent {
         if self.is_stuck {
             return Sent::Full;

@@ -4,6 +4,7 @@
 mod faults;
 mod find;
 mod formats;
+mod off;
 mod rig;
 mod timing;
 mod wled;

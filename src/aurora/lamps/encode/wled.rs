@@ -30,7 +30,7 @@ pub(crate) struct Wled {
 
 impl Wled {
     /// Paints from light `start` on, `width` bytes each (3 or 4); after `timeout` seconds of silence
-    /// (1 to 254) WLED goes back by itself.
+    /// (2 to 254) WLED goes back by itself.
     pub(crate) fn new(start: u16, width: usize, timeout: u8) -> Wled {
         Wled { start, width, timeout, packet: [0; PACKET] }
     }

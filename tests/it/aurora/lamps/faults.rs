@@ -1,6 +1,6 @@
 //! Lamps that are dead, do not read, or come and go; and a Hearth that is held up.
 
-use super::rig::{Dial, Rig, dial, now_ms, packet, rest, socket};
+use super::rig::{Dial, Rig, dial, ms_from, now_ms, packet, rest, socket};
 use crate::harness::{SOON, wait_for};
 use hearth::aurora::lamps::{Counts, Paint};
 use hearth::aurora::light::Light;
@@ -32,8 +32,8 @@ async fn dead_and_deaf_lamps_delay_nobody_and_one_that_returns_is_right_at_once(
     // Each picture of the good lamp is painted for the time at which it comes, whatever the others do.
     for _ in 0..100 {
         let picture = packet(&good)[10..].to_vec();
-        let age = now_ms().wrapping_sub(dial(&picture));
-        assert!(age < 500, "a picture was {age} ms old");
+        let age = ms_from(dial(&picture), now_ms());
+        assert!((0..500).contains(&age), "a picture was {age} ms old");
     }
     let dead = counts("dead").await;
     assert!(dead.errors > 50 && dead.errors_in_a_row > 50, "{dead:?}");
@@ -44,7 +44,7 @@ async fn dead_and_deaf_lamps_delay_nobody_and_one_that_returns_is_right_at_once(
     let returned = UdpSocket::bind(("127.0.0.1", returns_port)).unwrap();
     returned.set_read_timeout(Some(SOON)).unwrap();
     let first = dial(&packet(&returned)[10..]);
-    assert!(first >= before.saturating_sub(25), "{first} was painted before {before}");
+    assert!(ms_from(before, first) >= -25, "{first} was painted before {before}");
     playing.stop().await.unwrap();
     assert!(packet(&returned).len() == 13 && !rest(&deaf).is_empty());
     rig.tasks.stop().await;
@@ -154,7 +154,8 @@ fn after_ten_seconds_of_standstill_no_stale_picture_is_sent() {
     for n in 0..50 {
         let painted_for = dial(&packet(&socket)[10..]);
         // One picture may have been painted when the process was stopped, but was then not sent late.
-        assert!(painted_for >= goes_on, "picture {n} was {} ms stale", goes_on - painted_for);
+        let age = ms_from(painted_for, goes_on);
+        assert!(age <= 0, "picture {n} was {age} ms stale");
     }
     drop(held);
 }

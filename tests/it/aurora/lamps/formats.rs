@@ -162,6 +162,47 @@ async fn audio_sync_is_told_while_sound_comes_and_ends_in_silence() {
     rig.tasks.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn audio_sync_reaches_the_group_of_wled() {
+    // Others on this machine may hear the same group: ours is told by its volume.
+    let own = f32::from(std::process::id() as u16) / 65_536.0;
+    struct Steady(f32);
+    impl Hear for Steady {
+        fn hear(&mut self, levels: &mut Levels) -> bool {
+            levels.volume = self.0;
+            true
+        }
+    }
+    let socket = UdpSocket::bind("239.0.0.1:11988").unwrap();
+    socket.join_multicast_v4(&"239.0.0.1".parse().unwrap(), &"127.0.0.1".parse().unwrap()).unwrap();
+    let rig = Rig::new().await;
+    let mut order = show(
+        "interface='127.0.0.1'\n[[lamp]]\nname='all'\nkind='wled-sync'\naddress='multicast'\n",
+        Steps,
+    );
+    order.hear = Some(Box::new(Steady(own)));
+    let bell = Bell::new().unwrap();
+    order.clock = Box::new(bell.clone());
+    let playing = rig.lamps.play(order).await.unwrap();
+    let wanted = (own * 255.0).to_le_bytes();
+    let found = (0..100).any(|_| packet_while_ringing(&socket, &bell).0[8..12] == wanted);
+    assert!(found, "the group was not told");
+    playing.stop().await.unwrap();
+    rig.tasks.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lamp_by_name_is_looked_up_beside_the_show() {
+    let (socket, port) = socket();
+    let rig = Rig::new().await;
+    let lamp = format!("[[lamp]]\nname='a'\nkind='ddp'\naddress='localhost:{port}'\npixels=2\n");
+    let playing = rig.play(&lamp, Steps).await;
+    assert_eq!(packet(&socket)[10..], steps(0, 0..2));
+    assert_eq!(playing.report().await[0].away, None);
+    playing.stop().await.unwrap();
+    rig.tasks.stop().await;
+}
+
 /// The next packet and when it came; the bell is rung until then, as by a listener.
 fn packet_while_ringing(socket: &UdpSocket, bell: &Bell) -> (Vec<u8>, u64) {
     socket.set_read_timeout(Some(std::time::Duration::from_millis(2))).unwrap();

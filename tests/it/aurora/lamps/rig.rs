@@ -87,6 +87,12 @@ pub fn now_ms() -> u64 {
     Bell::new().unwrap().now() / 1_000_000 % (1 << 24)
 }
 
+/// Milliseconds from one such time to another; less than 0 when that is before it.
+pub fn ms_from(earlier: u64, later: u64) -> i64 {
+    let apart = later.wrapping_sub(earlier) & 0xff_ffff;
+    if apart < 0x80_0000 { apart as i64 } else { apart as i64 - 0x100_0000 }
+}
+
 /// A receiver that never waits for long.
 pub fn socket() -> (UdpSocket, u16) {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
