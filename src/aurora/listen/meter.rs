@@ -13,7 +13,7 @@ use std::io::Write;
 use std::path::Path;
 
 /// An input has so much longer than the test to give all its samples (seconds).
-const PATIENCE: f64 = 3.0;
+const PATIENCE: f64 = 5.0;
 /// Characters of the bar, a step each 2 dB.
 const BAR: usize = 30;
 
@@ -130,6 +130,8 @@ pub(in crate::aurora) fn test(test: &Test<'_>, out: &mut dyn Write) -> Result<()
         }
         // Somebody tries the plug.
         say(out, e.what())?;
+        // The system forgets a card only when nobody has it open any more.
+        drop(source);
         source = again(&choice, test, end).ok_or(e)?;
         if source.rate() != rate {
             return Err(Error::offline(format!("{} came back with another rate", source.name())));

@@ -16,6 +16,7 @@ pub(super) enum Format {
 }
 
 impl Format {
+    #[cfg_attr(not(feature = "alsa"), allow(dead_code, reason = "only cards are asked"))]
     /// All of them, the one that is asked for first at the front.
     pub(super) const ALL: [Format; 4] = [Format::S16, Format::S24In3, Format::S24, Format::S32];
 

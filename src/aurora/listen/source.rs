@@ -27,6 +27,7 @@ pub(super) enum Got<'a> {
     Levels(&'a Frame, f64),
     /// Nothing yet.
     Nothing,
+    #[cfg_attr(not(feature = "alsa"), allow(dead_code, reason = "only cards overrun"))]
     /// Nothing, and what was missed is lost: the machine was too slow (an xrun).
     Overrun,
     /// Nothing will come any more.

@@ -2,7 +2,7 @@
 
 use super::rig::{Ears, raw, tone};
 use crate::audio::groove;
-use crate::harness::{Folder, wait_for};
+use crate::harness::{Folder, hearth, wait_for};
 use hearth::aurora::clock;
 use hearth::aurora::listen::{Config, Doing};
 use std::fs::OpenOptions;
@@ -110,6 +110,27 @@ async fn a_server_that_ends_the_connection_is_connected_to_again() {
     let line = health.iter().find(|line| line.name == "aurora").unwrap();
     assert_eq!(line.state.word(), "degraded", "{line:?}");
     ears.stop().await;
+}
+
+#[test]
+fn the_test_of_an_input_takes_it_up_again_when_it_went_away() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let input = format!("tcp:{}", server.local_addr().unwrap());
+    let folder = Folder::new();
+    let mut command = hearth(folder.path());
+    command.args(["audio", "test", &input, "--seconds", "2"]);
+    let playing = std::thread::spawn(move || {
+        for _ in 0..2 {
+            let (mut guest, _) = server.accept().unwrap();
+            guest.write_all(&raw(&tone(1.0, 0.5), 2)).unwrap();
+        }
+    });
+    let said = command.output().unwrap();
+    playing.join().unwrap();
+    let text = String::from_utf8_lossy(&said.stdout);
+    assert!(said.status.success(), "{text}{}", String::from_utf8_lossy(&said.stderr));
+    assert!(text.contains("has ended the connection"), "{text}");
+    assert!(text.contains("2.00 s of sound") && text.contains("opened again 1 times"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
