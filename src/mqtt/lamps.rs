@@ -62,6 +62,12 @@ impl Lamps {
         self.session.inbox().topics().get(topic).map_or(0, |topic| topic.count)
     }
 
+    /// Returns the same for several topics, in their order.
+    pub(crate) fn counts<'a>(&self, topics: impl Iterator<Item = &'a str>) -> Vec<u64> {
+        let inbox = self.session.inbox();
+        topics.map(|topic| inbox.topics().get(topic).map_or(0, |topic| topic.count)).collect()
+    }
+
     /// Returns what tells that something came on any topic.
     pub(crate) fn arrivals(&self) -> watch::Receiver<u64> {
         self.session.arrivals()

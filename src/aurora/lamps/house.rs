@@ -11,7 +11,7 @@ mod restore;
 
 use super::mail::Mailbox;
 use super::mail::carrier::run;
-use super::mail::held::{Busy, Held};
+use super::mail::held::{Busy, Held, Lease};
 use super::mail::kept::{Before, Kept};
 use super::mail::queue::Rules;
 use crate::error::Error;
@@ -116,12 +116,15 @@ impl HouseLamps {
         }
         // The call that starts the show ends before the show does.
         let caller = Caller { underway: None, ..caller.clone() };
-        let (mut taken, mut refused, mut before) = (Vec::new(), Vec::new(), Vec::new());
+        let _turn = self.shared.kept.turn().await;
+        let (mut taken, mut refused) = (Vec::new(), Vec::new());
+        let (mut before, mut leases) = (Vec::new(), Vec::new());
         for id in ids.iter().collect::<BTreeSet<_>>() {
             let bulb = self.shared.home.bulb(&caller, id);
             let suited = bulb.and_then(|bulb| Ok((Suit::of(id, &bulb)?, bulb)));
-            match suited.and_then(|suited| self.shared.busy.take(id).map(|()| suited)) {
-                Ok((suit, bulb)) => {
+            match suited.and_then(|suited| Ok((suited, self.shared.busy.take(id)?))) {
+                Ok(((suit, bulb), lease)) => {
+                    leases.push(lease);
                     before.push(Before::new(id, &caller, dress::state(&bulb)));
                     taken.push((id.clone(), suit));
                 }
@@ -133,14 +136,11 @@ impl HouseLamps {
             let nothing = || Error::invalid("no lights are named");
             return Err(refused.into_iter().next().map_or_else(nothing, |(_, e)| e));
         }
-        if let Err(e) = self.shared.kept.keep(&before).await {
-            self.shared.busy.give_back(&names);
-            return Err(e);
-        }
+        self.shared.kept.keep(&before).await?;
         let target = names.join(", ");
         let why = Some("a show takes these lights until it ends");
         self.shared.policy.record(&caller, "aurora show", &target, Outcome::Allowed, why);
-        Ok(self.begin(caller, taken, refused, rules))
+        Ok(self.begin(caller, taken, refused, rules, leases))
     }
 
     fn begin(
@@ -149,6 +149,7 @@ impl HouseLamps {
         taken: Vec<(String, Suit)>,
         refused: Vec<(String, Error)>,
         rules: Rules,
+        leases: Vec<Lease>,
     ) -> Held {
         let mailbox = |(id, _): &(String, Suit)| (id.clone(), Arc::new(Mailbox::new(GUESS)));
         let lamps: Vec<(String, Arc<Mailbox>)> = taken.iter().map(mailbox).collect();
@@ -160,7 +161,7 @@ impl HouseLamps {
         self.shared.tasks.job(async move {
             run(Box::new(carrier), rules, boxes, &grip).await;
             restore::put_back(&own, grip.names()).await;
-            own.shared.busy.give_back(grip.names());
+            drop(leases);
             grip.over();
         });
         held

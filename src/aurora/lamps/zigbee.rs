@@ -10,7 +10,7 @@ mod dress;
 
 use super::mail::Mailbox;
 use super::mail::carrier::run;
-use super::mail::held::{Busy, Held};
+use super::mail::held::{Busy, Held, Lease};
 use super::mail::kept::{Before, Kept};
 use super::mail::queue::Rules;
 use crate::error::{Error, Kind};
@@ -19,6 +19,7 @@ use crate::policy::{Caller, Outcome, Policy};
 use crate::store::Store;
 use crate::tasks::{Tasks, Whose};
 use carrier::MqttCarrier;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -120,10 +121,13 @@ impl MqttLamps {
         let way = self.shared.mqtt.lamps(&caller)?;
         let known: BTreeMap<String, MqttLight> =
             way.list().into_iter().map(|light| (light.command.clone(), light)).collect();
-        let (mut taken, mut refused, mut before) = (Vec::new(), Vec::new(), Vec::new());
+        let _turn = self.shared.kept.turn().await;
+        let (mut taken, mut refused) = (Vec::new(), Vec::new());
+        let (mut before, mut leases) = (Vec::new(), Vec::new());
         for id in ids.iter().collect::<BTreeSet<_>>() {
             match self.look(&way, known.get(id), id).await {
-                Ok((light, state)) => {
+                Ok((light, state, lease)) => {
+                    leases.push(lease);
                     before.push(Before::new(id, &caller, state));
                     taken.push(light);
                 }
@@ -135,14 +139,11 @@ impl MqttLamps {
             let nothing = || Error::invalid("no lights are named");
             return Err(refused.into_iter().next().map_or_else(nothing, |(_, e)| e));
         }
-        if let Err(e) = self.shared.kept.keep(&before).await {
-            self.shared.busy.give_back(&names);
-            return Err(e);
-        }
+        self.shared.kept.keep(&before).await?;
         let why = Some("a show takes these lights until it ends");
         let target = names.join(", ");
         self.shared.policy.record(&caller, "aurora show", &target, Outcome::Allowed, why);
-        Ok(self.begin(way, taken, refused, rules))
+        Ok(self.begin(way, taken, refused, rules, leases))
     }
 
     /// Marks a light as being in a show, and returns it with what is kept of it.
@@ -151,7 +152,7 @@ impl MqttLamps {
         way: &Lamps,
         light: Option<&MqttLight>,
         id: &str,
-    ) -> Result<(MqttLight, serde_json::Value), Error> {
+    ) -> Result<(MqttLight, Value, Lease), Error> {
         let light = light.ok_or_else(|| {
             Error::not_found(format!(
                 "no light of the broker is told what to show on '{}'",
@@ -160,14 +161,9 @@ impl MqttLamps {
         })?;
         dress::check(light)?;
         way.may_tell(&light.command)?;
-        self.shared.busy.take(id)?;
-        match stand(way, light).await.and_then(|said| dress::state(light, &said)) {
-            Ok(state) => Ok((light.clone(), state)),
-            Err(e) => {
-                self.shared.busy.give_back(&[id.to_owned()]);
-                Err(e)
-            }
-        }
+        let lease = self.shared.busy.take(id)?;
+        let said = stand(way, light).await?;
+        Ok((light.clone(), dress::state(light, &said)?, lease))
     }
 
     fn begin(
@@ -176,6 +172,7 @@ impl MqttLamps {
         taken: Vec<MqttLight>,
         refused: Vec<(String, Error)>,
         rules: Rules,
+        leases: Vec<Lease>,
     ) -> Held {
         let mailbox = |light: &MqttLight| (light.command.clone(), Arc::new(Mailbox::new(GUESS)));
         let lamps: Vec<(String, Arc<Mailbox>)> = taken.iter().map(mailbox).collect();
@@ -186,7 +183,7 @@ impl MqttLamps {
         self.shared.tasks.job(async move {
             run(Box::new(carrier), rules, boxes, &grip).await;
             put_back(&own, |before| grip.names().contains(&before.lamp)).await;
-            own.shared.busy.give_back(grip.names());
+            drop(leases);
             grip.over();
         });
         held
@@ -223,7 +220,9 @@ async fn watch(lamps: MqttLamps, stop: CancellationToken) -> Result<(), Error> {
             () = stop.cancelled() => break,
             () = mqtt.home_connected() => {}
         }
+        let turn = kept.turn().await;
         put_back(&lamps, |before| !busy.has(&before.lamp)).await;
+        drop(turn);
         tokio::select! {
             () = stop.cancelled() => break,
             () = mqtt.home_away() => {}

@@ -12,9 +12,9 @@ mod schema;
 mod shape;
 mod topics;
 
+pub(crate) use self::ring::{Kept, Ring};
 pub(crate) use clock::Clock;
 pub(crate) use rates::{Gaps, Pulse};
-pub(crate) use ring::{Kept, Ring};
 pub(crate) use sample::{Lesson, read as read_json};
 pub(crate) use schema::{Drift, confidence, faults, schema};
 pub(crate) use shape::Shape;

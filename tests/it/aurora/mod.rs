@@ -1,8 +1,10 @@
 //! Tests of Aurora's outputs, each against its real counterpart.
 
+mod bridge;
 mod bulbs;
 mod device;
 mod house;
+mod hue;
 mod lamps;
 mod paint;
 mod stall;

@@ -45,8 +45,7 @@ async fn pass(
     mut held: watch::Receiver<bool>,
 ) {
     let mut buffer = vec![0; 64 * 1024];
-    loop {
-        let Ok(count @ 1..) = from.read(&mut buffer).await else { break };
+    while let Ok(count @ 1..) = from.read(&mut buffer).await {
         if held.wait_for(|held| !held).await.is_err() {
             break;
         }

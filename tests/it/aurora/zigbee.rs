@@ -8,6 +8,7 @@ use crate::home::rig::until;
 use crate::mqtt::mosquitto::Mosquitto;
 use hearth::aurora::lamps::mail::held::Held;
 use hearth::aurora::lamps::zigbee::{MqttLamps, RULES};
+use hearth::aurora::light::Light;
 use hearth::events::Events;
 use hearth::http::mdns::Mdns;
 use hearth::mqtt::{self, Mqtt};
@@ -265,4 +266,42 @@ async fn nothing_is_told_that_may_not_be_published() {
     let e = shut.lamps.open(&shut.caller, &[set("a")], RULES).await.err().unwrap();
     assert!(e.to_string().contains("mqtt.read_only = false"), "{e}");
     assert!(devices.told().iter().all(|told| told.what == before()), "{:?}", devices.told());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn a_light_that_announced_itself_with_json_is_told_in_its_own_words() {
+    let mosquitto = Mosquitto::start();
+    let config = json!({"schema": "json", "name": "Strip", "unique_id": "strip", "brightness": true,
+        "command_topic": "esp/strip/set", "state_topic": "esp/strip", "brightness_scale": 100,
+        "supported_color_modes": ["rgb"]});
+    let state = json!({"state": "ON", "brightness": 20, "color_mode": "rgb",
+                       "color": {"r": 1, "g": 2, "b": 3}});
+    for (topic, payload) in [("homeassistant/light/strip/config", config), ("esp/strip", state)] {
+        mosquitto.publish(topic, payload.to_string().as_bytes(), &["-r"]);
+    }
+    let heard = mosquitto.listen(&["esp/strip/set"], "%t %p");
+    let told = || {
+        let line = tokio::task::block_in_place(|| heard.next_line("esp/strip/set "));
+        serde_json::from_str::<Value>(line.split_once(' ').unwrap().1).unwrap()
+    };
+    let rig = Rig::start(&mosquitto.address(), |_| {}).await;
+    let id = "esp/strip/set".to_owned();
+    until("it is known", async || {
+        rig.lamps
+            .list(&rig.caller)
+            .unwrap()
+            .iter()
+            .any(|lamp| lamp.id == id && lamp.name == "Strip")
+    })
+    .await;
+    let show = rig.lamps.open(&rig.caller, &[id], RULES).await.unwrap();
+    let painter = paint(&show, |_, _| (Light([1.0, 0.0, 0.0]), true));
+    let red = json!({"state": "ON", "brightness": 100, "transition": 0.0,
+                     "color": {"r": 255, "g": 0, "b": 0}});
+    assert_eq!(told(), red);
+    drop(painter);
+    show.close().await;
+    let back = json!({"state": "ON", "transition": 0.4, "brightness": 20,
+                      "color": {"r": 1, "g": 2, "b": 3}});
+    until("it is put back", async || told() == back).await;
 }

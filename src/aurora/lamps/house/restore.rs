@@ -35,6 +35,7 @@ pub(super) async fn watch(lamps: HouseLamps, stop: CancellationToken) -> Result<
 }
 
 async fn put_back_left(lamps: &HouseLamps) {
+    let _turn = lamps.shared.kept.turn().await;
     let all = match lamps.shared.kept.all().await {
         Ok(all) => all,
         Err(e) => return log::warn!("lights of a show cannot be put back now: {e}"),

@@ -17,7 +17,7 @@ pub use bridge::{Area, Channel};
 pub use picture::Picture;
 pub use show::StreamReport;
 
-use super::mail::held::Busy;
+use super::mail::held::{Busy, Lease};
 use super::mail::kept::{Before, Kept};
 use crate::error::Error;
 use crate::http::mdns::Mdns;
@@ -197,15 +197,11 @@ impl HueLamps {
             )));
         };
         let taken = format!("the Hue area '{}'", area.name);
-        self.shared.busy.take(&taken)?;
-        let ready = self.ready(&way, &card, area, &caller).await;
-        if let Err(e) = ready {
-            self.shared.busy.give_back(&[taken]);
-            return Err(e);
-        }
+        let lease = self.shared.busy.take(&taken)?;
+        self.ready(&way, &card, area, &caller).await?;
         let why = Some("a show takes this area until it ends");
         self.shared.policy.record(&caller, "aurora show", &taken, Outcome::Allowed, why);
-        Ok(self.begin(way, &card, area.clone(), taken))
+        Ok(self.begin(way, &card, area.clone(), lease))
     }
 
     /// Checks that the area is free, and keeps what its lights are like.
@@ -222,6 +218,7 @@ impl HueLamps {
                 area.name
             )));
         }
+        let _turn = self.shared.kept.turn().await;
         let lights = way.lights().await?;
         let before = lights.iter().filter_map(|light| {
             let id = light["id"].as_str().filter(|id| area.lights.iter().any(|own| own == id))?;
@@ -230,7 +227,7 @@ impl HueLamps {
         self.shared.kept.keep(&before.collect::<Vec<_>>()).await
     }
 
-    fn begin(&self, bridge: Bridge, card: &Card, area: Area, taken: String) -> HueShow {
+    fn begin(&self, bridge: Bridge, card: &Card, area: Area, lease: Lease) -> HueShow {
         let (stop, board) = (self.shared.stop.child_token(), Board::default());
         let picture = Arc::new(Picture::default());
         let show = Show {
@@ -250,7 +247,7 @@ impl HueLamps {
         self.shared.tasks.job(async move {
             show.run().await;
             restore::put_back(&own, |id| lights.iter().any(|light| light == id)).await;
-            own.shared.busy.give_back(&[taken]);
+            drop(lease);
             told.send_replace(true);
         });
         HueShow { area, picture, board, stop, over }

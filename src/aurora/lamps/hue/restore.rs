@@ -17,10 +17,12 @@ const LAST: Duration = Duration::from_secs(8);
 /// every show when the program ends.
 pub(super) async fn watch(lamps: HueLamps, stop: CancellationToken) -> Result<(), Error> {
     loop {
+        let turn = lamps.shared.kept.turn().await;
         // While a show runs, what is kept is its own.
         if lamps.shared.busy.is_empty() {
             put_back(&lamps, |_| true).await;
         }
+        drop(turn);
         tokio::select! {
             () = stop.cancelled() => break,
             () = tokio::time::sleep(AGAIN) => {}

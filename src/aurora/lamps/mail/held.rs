@@ -80,23 +80,31 @@ impl Grip {
 }
 
 /// The lamps of an output that are in a show.
-#[derive(Default)]
-pub(in crate::aurora::lamps) struct Busy(watch::Sender<BTreeSet<String>>);
+#[derive(Clone, Default)]
+pub(in crate::aurora::lamps) struct Busy(Arc<watch::Sender<BTreeSet<String>>>);
+
+/// A lamp that is free again when this is dropped.
+pub(in crate::aurora::lamps) struct Lease {
+    busy: Busy,
+    name: String,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.busy.0.send_modify(|busy| drop(busy.remove(&self.name)));
+    }
+}
 
 impl Busy {
     /// Marks a lamp.
     ///
     /// # Errors
     /// Conflict when it is in a show already.
-    pub(in crate::aurora::lamps) fn take(&self, id: &str) -> Result<(), Error> {
+    pub(in crate::aurora::lamps) fn take(&self, id: &str) -> Result<Lease, Error> {
         match self.0.send_if_modified(|busy| busy.insert(id.to_owned())) {
-            true => Ok(()),
+            true => Ok(Lease { busy: self.clone(), name: id.to_owned() }),
             false => Err(Error::conflict(format!("{id} is in another show: stop that one first"))),
         }
-    }
-
-    pub(in crate::aurora::lamps) fn give_back(&self, ids: &[String]) {
-        self.0.send_modify(|busy| busy.retain(|id| !ids.contains(id)));
     }
 
     pub(in crate::aurora::lamps) fn has(&self, id: &str) -> bool {

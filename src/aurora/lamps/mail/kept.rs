@@ -6,7 +6,9 @@ use crate::policy::{Caller, Grant, Policy};
 use crate::store::Store;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::{Mutex, MutexGuard};
 
 const TABLE: &str = "aurora_before";
 /// What could not be put back for so long is of no use any more.
@@ -31,6 +33,7 @@ pub(in crate::aurora::lamps) struct Before {
 pub(in crate::aurora::lamps) struct Kept {
     store: Store,
     output: &'static str,
+    turn: Arc<Mutex<()>>,
 }
 
 impl Before {
@@ -54,7 +57,13 @@ impl Before {
 
 impl Kept {
     pub(in crate::aurora::lamps) fn new(store: &Store, output: &'static str) -> Kept {
-        Kept { store: store.clone(), output }
+        Kept { store: store.clone(), output, turn: Arc::default() }
+    }
+
+    /// Waits for the turn of whoever begins a show or puts back what another left: a lamp that is being
+    /// put back must not be kept as it still is.
+    pub(in crate::aurora::lamps) async fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().await
     }
 
     /// Keeps lamps as they are now. One of which something older is kept stays as it is: an earlier show

@@ -28,7 +28,7 @@ pub(super) struct MqttCarrier {
 impl MqttCarrier {
     pub(super) fn new(way: Lamps, lamps: Vec<MqttLight>) -> MqttCarrier {
         let arrivals = way.arrivals();
-        let counts = lamps.iter().map(|lamp| way.count(&lamp.state)).collect();
+        let counts = way.counts(lamps.iter().map(|lamp| &*lamp.state));
         MqttCarrier { way, lamps, counts, arrivals, stirred: VecDeque::new() }
     }
 }
@@ -64,8 +64,9 @@ impl Carrier for MqttCarrier {
                     // The session is closed: nothing will be heard any more.
                     std::future::pending::<()>().await;
                 }
-                for (lamp, light) in self.lamps.iter().enumerate() {
-                    let count = self.way.count(&light.state);
+                // A busy broker tells much that is none of ours.
+                let counts = self.way.counts(self.lamps.iter().map(|light| &*light.state));
+                for (lamp, count) in counts.into_iter().enumerate() {
                     if count != self.counts[lamp] {
                         self.counts[lamp] = count;
                         self.stirred.push_back(lamp);

@@ -182,7 +182,7 @@ impl Client {
                 let cookie = wire::cookie(content).ok_or(Fault::Broken("a cookie that is none"))?;
                 // Neither the first hello nor this answer is part of what is signed.
                 self.said.clear();
-                self.say_hello(&cookie.to_vec());
+                self.say_hello(cookie);
             }
             (Step::Hello, 2) => {
                 let hello = wire::server_hello(content)
