@@ -9,6 +9,7 @@
 
 mod desk;
 pub mod effects;
+mod field;
 mod palette;
 mod plan;
 mod profile;

@@ -8,15 +8,16 @@
 //!
 //! In two steps. While a lamp is asked to flash too often, its contrast is lowered around its own mean,
 //! so that it goes on moving, but gently. Behind that stands a guard that counts what is really shown and
-//! lets no fourth rise through. Times are those at which the light is seen, so a lamp that is painted
-//! earlier is counted where it belongs; all lamps together are counted in the order of painting.
+//! lets no fourth rise through, of a lamp or of all of them ([`Field`]). Times are those at which the
+//! light is seen, so a lamp that is painted earlier is counted where it belongs.
 
+use super::field::Field;
 use crate::aurora::light::Light;
 
 /// Flashes in a second.
-const MOST: usize = 3;
+pub(super) const MOST: usize = 3;
 /// A second, and a little for clocks that are not exact.
-const WINDOW: f64 = 1.02;
+pub(super) const WINDOW: f64 = 1.02;
 /// What counts as a change: less than a tenth, because lamps have few steps when they are dark.
 const CHANGE: f32 = 0.08;
 /// Likewise for red: the criterion says 20 of 320.
@@ -30,7 +31,7 @@ const GIVEN: f64 = 1.2;
 
 /// Counts the rises of one quantity and says how far the next may go.
 #[derive(Clone, Debug)]
-struct Guard {
+pub(super) struct Guard {
     change: f32,
     low: f32,
     high: f32,
@@ -41,12 +42,12 @@ struct Guard {
 }
 
 impl Guard {
-    fn new(change: f32) -> Guard {
+    pub(super) fn new(change: f32) -> Guard {
         Guard { change, low: 0.0, high: 0.0, up: false, ends: [f64::MIN; MOST] }
     }
 
     /// What may be shown of `want`: all of it or less.
-    fn ask(&self, want: f32, at: f64) -> f32 {
+    pub(super) fn ask(&self, want: f32, at: f64) -> f32 {
         let small = want < self.low.min(want) + self.change;
         if self.up || small || at - self.ends[MOST - 1] > WINDOW {
             return want;
@@ -55,7 +56,7 @@ impl Guard {
     }
 
     /// Takes what is shown; at most what [`Guard::ask`] allowed.
-    fn take(&mut self, shown: f32, at: f64) {
+    pub(super) fn take(&mut self, shown: f32, at: f64) {
         if self.up {
             if shown > self.high {
                 (self.high, self.ends[0]) = (shown, self.ends[0].max(at));
@@ -84,19 +85,14 @@ struct Watched {
     contrast: f32,
     light: Guard,
     red: Guard,
-    shown: f32,
-    shown_red: f32,
 }
 
 /// The limiter over all lamps of a show.
 #[derive(Clone, Debug)]
 pub(super) struct Safety {
     lamps: Vec<Watched>,
-    light: Guard,
-    red: Guard,
-    sum: f32,
-    sum_red: f32,
-    newest: f64,
+    light: Field,
+    red: Field,
 }
 
 impl Safety {
@@ -109,51 +105,31 @@ impl Safety {
             contrast: 1.0,
             light: Guard::new(CHANGE),
             red: Guard::new(REDDER),
-            shown: 0.0,
-            shown_red: 0.0,
         };
         Safety {
             lamps: vec![lamp; lamps],
-            light: Guard::new(CHANGE),
-            red: Guard::new(REDDER),
-            sum: 0.0,
-            sum_red: 0.0,
-            newest: f64::MIN,
+            light: Field::new(lamps, CHANGE),
+            red: Field::new(lamps, REDDER),
         }
     }
 
     /// Makes what a lamp is to show at `seconds` safe, in place.
     pub(super) fn pass(&mut self, lamp: usize, seconds: f64, pixels: &mut [Light]) {
-        let count = self.lamps.len() as f32;
         let Some(own) = self.lamps.get_mut(lamp).filter(|_| !pixels.is_empty()) else { return };
-        self.newest = self.newest.max(seconds);
         own.soften(seconds, pixels);
         // The clock of a lamp may not go back, or a flash could be counted where it was not.
         let at = own.seconds;
         let want = mean(pixels, Light::luminance);
-        let mut room = own.light.ask(want, at);
-        let field = |shown: f32, sum: f32, new: f32| sum + (new - shown) / count;
-        let all = field(own.shown, self.sum, room);
-        let allowed = self.light.ask(all, self.newest);
-        if allowed < all {
-            room = (own.shown + (allowed - self.sum) * count).clamp(0.0, room);
-        }
+        let room = self.light.ask(lamp, at, own.light.ask(want, at));
         if room < want {
             let factor = room / want;
             pixels.iter_mut().for_each(|pixel| *pixel = pixel.times(factor));
         }
-        self.sum = field(own.shown, self.sum, room);
-        own.shown = room;
         own.light.take(room, at);
-        self.light.take(self.sum, self.newest);
+        self.light.take(lamp, at, room);
 
         let want = mean(pixels, redness);
-        let mut room = own.red.ask(want, at);
-        let all = field(own.shown_red, self.sum_red, room);
-        let allowed = self.red.ask(all, self.newest);
-        if allowed < all {
-            room = (own.shown_red + (allowed - self.sum_red) * count).clamp(0.0, room);
-        }
+        let mut room = self.red.ask(lamp, at, own.red.ask(want, at));
         if room < want {
             // Towards grey of the same luminance, which is what has been judged above.
             let share = 1.0 - room / want;
@@ -162,10 +138,8 @@ impl Safety {
             }
             room = mean(pixels, redness);
         }
-        self.sum_red = field(own.shown_red, self.sum_red, room);
-        own.shown_red = room;
         own.red.take(room, at);
-        self.red.take(self.sum_red, self.newest);
+        self.red.take(lamp, at, room);
     }
 }
 

@@ -15,8 +15,8 @@ fn flashes(curve: &[(f64, f32)], least: f32) -> usize {
     for (at, value) in curve {
         let last = turns.last_mut().unwrap();
         match rising {
-            Some(true) if *value >= last.1 => *last = (*at, *value),
-            Some(false) if *value <= last.1 => *last = (*at, *value),
+            Some(true) if *value > last.1 => *last = (*at, *value),
+            Some(false) if *value < last.1 => *last = (*at, *value),
             _ if (value - last.1).abs() < least => continue,
             _ => {
                 rising = Some(*value > last.1);
@@ -197,25 +197,44 @@ fn ordinary_music_is_shown_in_full() {
 }
 
 #[test]
-fn lamps_of_different_latency_are_safe_one_by_one() {
-    let profile = Profile::of(Zone::of("pulse"));
-    let (mut show, _desk) = Show::new(lamps(&[1, 1]), &profile, 3).unwrap();
-    let mut curves = [Vec::new(), Vec::new()];
-    let mut attack = Attack::new(4);
-    for k in 0..1000 {
-        let at = f64::from(k) / 100.0;
-        let moment = attack.moment(at);
-        show.hear(&moment);
-        for (lamp, ahead) in [(0, 0.02), (1, 0.35)] {
-            let mut light = [Light::BLACK];
-            let seen = at + ahead;
-            show.paint_moment(lamp, seen, &Moment { seconds: seen, ..moment }, &mut light);
-            curves[lamp].push((seen, light[0].luminance()));
+fn lamps_of_different_latency_are_safe_one_by_one_and_together() {
+    const AHEAD: [f64; 4] = [0.02, 0.03, 0.2, 0.45];
+    let mut faults = Vec::new();
+    for (effect, seed) in effects::all().zip(0..) {
+        let zone = Zone { across: seed % 2 == 0, intensity: 1.0, ..Zone::of(effect.name) };
+        let (mut show, _desk) = Show::new(lamps(&[1, 1, 1, 1]), &Profile::of(zone), 3).unwrap();
+        let mut curves: [Vec<(f64, f32)>; 4] = [const { Vec::new() }; 4];
+        let mut attack = Attack::new(seed);
+        for k in 0..1000 {
+            let at = f64::from(k) / 100.0;
+            let moment = attack.moment(at);
+            show.hear(&moment);
+            for (lamp, ahead) in AHEAD.into_iter().enumerate() {
+                let mut light = [Light::BLACK];
+                let seen = at + ahead;
+                show.paint_moment(lamp, seen, &Moment { seconds: seen, ..moment }, &mut light);
+                curves[lamp].push((seen, light[0].luminance()));
+            }
+        }
+        // What is seen at one time, whenever it was painted.
+        let then = |lamp: usize, at: f64| {
+            let k = ((at - AHEAD[lamp]) * 100.0 + 0.001).floor().max(0.0) as usize;
+            curves[lamp][k.min(999)].1
+        };
+        let all = (60..1000).map(|k| f64::from(k) / 100.0);
+        let all: Vec<_> =
+            all.map(|at| (at, (0..4).map(|lamp| then(lamp, at)).sum::<f32>() / 4.0)).collect();
+        let counts: Vec<usize> = curves.iter().map(|curve| flashes(curve, 0.1)).collect();
+        let together = flashes(&all, 0.1);
+        // Of the quick lamps a slow one knows only the past, so one more may slip through under attack.
+        if together > 4 || counts.iter().any(|count| *count > 3) {
+            faults.push(format!("{}: {counts:?}, {together} together", effect.name));
         }
     }
-    assert!(curves.iter().all(|curve| flashes(curve, 0.1) <= 3));
+    assert!(faults.is_empty(), "{faults:#?}");
     // And without any moment at all nothing happens.
     let mut light = [Light::WHITE];
-    Show::new(lamps(&[1]), &profile, 3).unwrap().0.paint(0, 5.0, &mut light);
+    let mut show = Show::new(lamps(&[1]), &Profile::of(Zone::of("pulse")), 3).unwrap().0;
+    show.paint(0, 5.0, &mut light);
     assert!(light[0].luminance() < 0.06, "{light:?}");
 }

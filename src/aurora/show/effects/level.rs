@@ -31,7 +31,7 @@ pub(super) const ALL: &[Effect] = &[
     Effect {
         name: "trio",
         what: "Bass swells in the middle, the middle around it, treble at the ends.",
-        palette: "ocean",
+        palette: "rainbow",
         parameters: &[],
         paint: trio,
     },
@@ -130,7 +130,7 @@ fn waterfall(scene: &Scene, pixels: &mut [Light]) {
         let all = bass + middle + treble + 1e-6;
         let colour = scene.palette.at((0.5 * middle + treble) / all);
         let fade = if single { 1.0 } else { 1.0 - 0.6 * x };
-        colour.times(step.loud.powf(1.5) * fade * scene.swell(step.loud))
+        colour.times(step.loud * fade * scene.swell(step.loud))
     });
 }
 

@@ -38,7 +38,7 @@ pub(super) const ALL: &[Effect] = &[
     Effect {
         name: "kit",
         what: "A drum kit: bass drum in the middle, snare beside it, toms and cymbals at the ends.",
-        palette: "sunset",
+        palette: "neon",
         parameters: &[set("fade", "seconds until a stroke is gone", Kind::Number(0.1, 1.5, 0.4))],
         paint: kit,
     },
