@@ -91,7 +91,7 @@ pub(in crate::aurora::lamps) struct Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.busy.0.send_modify(|busy| drop(busy.remove(&self.name)));
+        self.busy.0.send_if_modified(|busy| busy.remove(&self.name));
     }
 }
 
