@@ -202,8 +202,10 @@ impl Aurora {
     /// # Errors
     /// Invalid says what cannot be; nothing is changed then.
     pub(super) async fn change_look(&self, change: Change) -> Result<Vec<String>, Error> {
+        // Two changes at once are one after the other: none is made to a look that is gone.
+        let running = self.shared.running.lock().await;
         let next = change.apply(self.look())?;
-        self.use_look(next).await
+        self.show_look(running.as_ref(), next).await
     }
 
     /// Shows another profile.
@@ -211,12 +213,17 @@ impl Aurora {
     /// # Errors
     /// As [`Aurora::change_look`].
     pub(super) async fn use_look(&self, next: Profile) -> Result<Vec<String>, Error> {
-        next.check()?;
         let running = self.shared.running.lock().await;
-        let missing = match &*running {
-            Some(running) => running.change(&next)?,
-            None => Vec::new(),
-        };
+        self.show_look(running.as_ref(), next).await
+    }
+
+    async fn show_look(
+        &self,
+        running: Option<&Running>,
+        next: Profile,
+    ) -> Result<Vec<String>, Error> {
+        next.check()?;
+        let missing = running.map_or(Ok(Vec::new()), |running| running.change(&next))?;
         self.shared.look.keep(next).await?;
         Ok(missing)
     }
