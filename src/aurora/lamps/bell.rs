@@ -1,10 +1,10 @@
 //! Time for the show thread, and what wakes it ahead of time.
 
+use crate::aurora::clock::now_ns;
 use crate::error::Error;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::time::TimeSpec;
-use nix::time::{ClockId, clock_gettime};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
@@ -41,21 +41,14 @@ impl Bell {
     }
 }
 
-/// Now, in nanoseconds of `CLOCK_MONOTONIC`.
-fn now() -> u64 {
-    // Linux always has this clock.
-    let Ok(now) = clock_gettime(ClockId::CLOCK_MONOTONIC) else { return 0 };
-    now.tv_sec().unsigned_abs() * 1_000_000_000 + now.tv_nsec().unsigned_abs()
-}
-
 impl Clock for Bell {
     fn now(&self) -> u64 {
-        now()
+        now_ns()
     }
 
     fn wait(&mut self, until: u64) -> bool {
         loop {
-            let left = until.saturating_sub(now());
+            let left = until.saturating_sub(now_ns());
             let left = TimeSpec::new((left / 1_000_000_000) as i64, (left % 1_000_000_000) as i64);
             let mut descriptors = [PollFd::new(self.event.as_fd(), PollFlags::POLLIN)];
             match ppoll(&mut descriptors, Some(left), None) {
@@ -76,13 +69,13 @@ mod tests {
     #[test]
     fn waiting_ends_at_the_time_or_at_a_ring_and_rings_add_up_to_one() {
         let mut bell = Bell::new().unwrap();
-        let until = now() + 5_000_000;
+        let until = now_ns() + 5_000_000;
         assert!(!bell.wait(until));
-        assert!(now() >= until);
+        assert!(now_ns() >= until);
         bell.clone().ring();
         bell.ring();
         assert!(bell.wait(u64::MAX));
-        assert!(!bell.wait(now()));
+        assert!(!bell.wait(now_ns()));
     }
 
     #[tokio::test]
@@ -91,6 +84,6 @@ mod tests {
         let other = bell.clone();
         let tasks = crate::tasks::Tasks::new(crate::events::Events::new());
         tasks.aside("ringer", 64 * 1024, move || other.ring()).unwrap();
-        assert!(bell.wait(now() + 60_000_000_000));
+        assert!(bell.wait(now_ns() + 60_000_000_000));
     }
 }

@@ -10,7 +10,6 @@
 mod ack;
 mod before;
 mod bell;
-mod clock;
 mod colour;
 mod config;
 mod counters;

@@ -5,7 +5,7 @@ use super::held::Grip;
 use super::latency::{Acks, Latency};
 use super::queue::{Counts, Letter, Queue, Rules};
 use super::{Mailbox, Place};
-use crate::aurora::lamps::clock::now;
+use crate::aurora::clock::now;
 use crate::error::{Error, Kind};
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
