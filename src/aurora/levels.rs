@@ -9,12 +9,11 @@ use crate::aurora::Aurora;
 use crate::aurora::analyse::{Key, Level as LevelOf};
 use crate::aurora::listen::{Follower, Heard, Joined};
 use crate::aurora::moment::{Moment, Watcher};
-use crate::aurora::routes::{Desk, Who};
 use crate::aurora::show::Profile;
 use crate::aurora::studio::{Place, Rehearsal};
 use crate::aurora::timeline::State;
 use crate::error::Error;
-use crate::http::{self, Bytes, Extension, HeaderMap, Response, sse};
+use crate::http::{Bytes, HeaderMap, Response, sse};
 use crate::policy::{Caller, Level};
 use crate::web;
 use serde_json::{Value, json};
@@ -26,13 +25,15 @@ use tokio::time::{Instant, sleep_until, timeout};
 /// Between two events.
 const PAUSE: Duration = Duration::from_millis(40);
 
-/// Answers `GET /api/aurora/levels`.
-pub(super) async fn levels(
-    http::State(desk): http::State<Desk>,
-    Extension(caller): Who,
-    headers: HeaderMap,
+/// The stream, on the lamps that `caller` may use.
+///
+/// # Errors
+/// Refused for a caller who may not look at Aurora; Broken when the system gives no descriptor.
+pub(super) fn stream(
+    aurora: &Aurora,
+    caller: Caller,
+    headers: &HeaderMap,
 ) -> Result<Response, Error> {
-    let aurora = &desk.aurora;
     aurora.policy().check(&caller, "aurora", Level::Read)?;
     let feed = Feed {
         _joined: aurora.listening().join(),
@@ -41,7 +42,7 @@ pub(super) async fn levels(
         rehearsal: aurora.rehearse(&caller)?,
         names: names(aurora, &caller),
         watcher: Watcher::default(),
-        until: Box::pin(web::until_barred(aurora.policy(), aurora.tasks(), &caller, &headers)),
+        until: Box::pin(web::until_barred(aurora.policy(), aurora.tasks(), &caller, headers)),
         aurora: aurora.clone(),
         caller,
         due: Instant::now(),

@@ -6,7 +6,7 @@
 use crate::aurora::{Aurora, levels, status};
 use crate::error::Error;
 use crate::http::{
-    Bytes, Extension, HeaderMap, Json, Query, Router, State, Uri, get, header, post,
+    Bytes, Extension, HeaderMap, Json, Query, Response, Router, State, Uri, get, header, post,
 };
 use crate::mcp::{Answer, Call, Toolbox};
 use crate::policy::{Caller, Level};
@@ -15,12 +15,12 @@ use serde_json::{Map, Value};
 
 /// What the handlers share.
 #[derive(Clone)]
-pub(super) struct Desk {
-    pub(super) aurora: Aurora,
+struct Desk {
+    aurora: Aurora,
     toolbox: Toolbox,
 }
 
-pub(super) type Who = Extension<Caller>;
+type Who = Extension<Caller>;
 
 /// The paths that take the arguments of a tool as a JSON object, and that tool.
 const ACTS: &[(&str, &str)] = &[
@@ -86,7 +86,7 @@ pub fn routes(aurora: &Aurora, toolbox: &Toolbox) -> Router {
     let mut router = Router::new()
         .route("/api/aurora/status", get(about))
         .route("/aurora/status", get(about))
-        .route("/api/aurora/levels", get(levels::levels));
+        .route("/api/aurora/levels", get(levels));
     for (path, tool) in ACTS {
         router = router.route(
             path,
@@ -105,6 +105,15 @@ pub fn routes(aurora: &Aurora, toolbox: &Toolbox) -> Router {
         router = router.route(path, get(list));
     }
     router.with_state(Desk { aurora: aurora.clone(), toolbox: toolbox.clone() })
+}
+
+/// Answers `GET /api/aurora/levels`.
+async fn levels(
+    State(desk): State<Desk>,
+    Extension(caller): Who,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
+    levels::stream(&desk.aurora, caller, &headers)
 }
 
 /// Answers `GET /api/aurora/status`.

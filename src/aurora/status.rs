@@ -2,9 +2,8 @@
 
 use crate::aurora::Aurora;
 use crate::aurora::listen::Doing;
-use crate::aurora::show::{Palette, effects};
-use crate::aurora::studio::UNSAVED;
-use crate::aurora::tools::{shown, zone};
+use crate::aurora::show::{Palette, Zone, effects};
+use crate::aurora::studio::{Place, UNSAVED};
 use crate::error::Error;
 use crate::policy::Caller;
 use crate::text::clean;
@@ -92,4 +91,28 @@ fn colours(palette: &Palette) -> Vec<String> {
         format!("#{r:02x}{g:02x}{b:02x}")
     };
     (0..STEPS).map(hex).collect()
+}
+
+/// Where a timeline is, for people.
+pub(super) fn shown(place: &Place) -> Value {
+    json!({
+        "timeline": clean(&place.timeline.name, 60), "state": place.state().word(),
+        "position": (place.position() * 100.0).round() / 100.0,
+        "duration": place.timeline.seconds, "looped": place.player.looped().is_some(),
+    })
+}
+
+/// Two digits after the point, as a double that prints so.
+fn round(x: f32) -> f64 {
+    (f64::from(x) * 100.0).round() / 100.0
+}
+
+/// A zone as the page shows it.
+fn zone(zone: &Zone) -> Value {
+    json!({
+        "name": zone.name, "effect": zone.effect, "palette": zone.palette,
+        "brightness": round(zone.brightness), "speed": round(zone.speed),
+        "intensity": round(zone.intensity),
+        "lamps": zone.lamps.iter().map(|part| &part.lamp).collect::<Vec<_>>(),
+    })
 }

@@ -64,7 +64,7 @@ impl Wish {
             .with_safe_default_protocol_versions()
             .map_err(|e| Error::broken("cannot set up TLS").because(e))?;
         let builder = if let Some(pin) = &self.pin {
-            let only = pinned::only(pin.clone(), provider);
+            let only = trusting::only(pin.clone(), provider);
             builder.dangerous().with_custom_certificate_verifier(only)
         } else if self.insecure {
             builder.dangerous().with_custom_certificate_verifier(trusting::anybody(provider))

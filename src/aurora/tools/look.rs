@@ -2,7 +2,7 @@
 
 use super::tool;
 use crate::aurora::Aurora;
-use crate::aurora::show::{Profile, Value as Setting, Zone, effects};
+use crate::aurora::show::{Profile, Value as Setting, effects};
 use crate::aurora::studio::Change;
 use crate::config::JsonSchema;
 use crate::error::Error;
@@ -170,19 +170,4 @@ async fn saved(aurora: Aurora, _: Call, args: ProfileArgs) -> Result<Value, Erro
     }
     answer["profiles"] = shelf.names()?.into();
     Ok(answer)
-}
-
-/// Two digits after the point, as a double that prints so.
-fn round(x: f32) -> f64 {
-    (f64::from(x) * 100.0).round() / 100.0
-}
-
-/// A zone as the page shows it.
-pub(in crate::aurora) fn zone(zone: &Zone) -> Value {
-    json!({
-        "name": zone.name, "effect": zone.effect, "palette": zone.palette,
-        "brightness": round(zone.brightness), "speed": round(zone.speed),
-        "intensity": round(zone.intensity),
-        "lamps": zone.lamps.iter().map(|part| &part.lamp).collect::<Vec<_>>(),
-    })
 }

@@ -7,9 +7,6 @@ mod look;
 mod show;
 mod timeline;
 
-pub(super) use look::zone;
-pub(super) use timeline::shown;
-
 use crate::aurora::Aurora;
 use crate::config::JsonSchema;
 use crate::error::Error;

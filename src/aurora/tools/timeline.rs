@@ -3,7 +3,8 @@
 use super::tool;
 use crate::aurora::Aurora;
 use crate::aurora::show::{Part, Profile, Zone};
-use crate::aurora::studio::{Act, Place, Wanted};
+use crate::aurora::status::shown;
+use crate::aurora::studio::{Act, Wanted};
 use crate::aurora::timeline::{Timeline, render};
 use crate::config::JsonSchema;
 use crate::error::Error;
@@ -355,15 +356,6 @@ async fn controlled(aurora: Aurora, _: Call, args: ControlArgs) -> Result<Value,
     };
     let place = aurora.act(act).await?;
     Ok(place.map_or_else(|| json!({ "state": "stopped", "position": 0 }), |place| shown(&place)))
-}
-
-/// Where a timeline is, for people.
-pub(in crate::aurora) fn shown(place: &Place) -> Value {
-    json!({
-        "timeline": clean(&place.timeline.name, 60), "state": place.state().word(),
-        "position": (place.position() * 100.0).round() / 100.0,
-        "duration": place.timeline.seconds, "looped": place.player.looped().is_some(),
-    })
 }
 
 async fn listed(aurora: Aurora, _: Call, args: ListArgs) -> Result<Value, Error> {

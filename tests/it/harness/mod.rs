@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "a harness offers more than each test uses")]
 
 pub mod authority;
+pub mod cable;
 mod client;
 mod golden;
 mod house;

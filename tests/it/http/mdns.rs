@@ -3,6 +3,7 @@
 //! The test starts itself again inside a fresh namespace (the near side), which starts itself once
 //! more in another (the far side) and lays a cable between the two.
 
+use crate::harness::cable::{self, Cable, DONE, NONE, ip};
 use crate::http::house::{House, Plan, wait};
 use hearth::error::Kind;
 use hearth::http::ask::{Ask, Question};
@@ -11,12 +12,16 @@ use hearth::http::tls;
 use mdns_sd::{ServiceDaemon, ServiceInfo};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::IpAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-const SIDE: &str = "HEARTH_TEST_MDNS_SIDE";
-const NAME: &str = "http::mdns::names_of_the_local_network_resolve_and_are_announced";
+const CABLE: Cable = Cable {
+    name: "http::mdns::names_of_the_local_network_resolve_and_are_announced",
+    variable: "HEARTH_TEST_MDNS_SIDE",
+    near,
+    far,
+};
 const NEAR: &str = "10.77.0.1/24";
 const FAR: &str = "10.77.0.2/24";
 /// An announcement takes a second or so; a busy machine may need more.
@@ -24,56 +29,14 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 #[test]
 fn names_of_the_local_network_resolve_and_are_announced() {
-    match std::env::var(SIDE).as_deref() {
-        Ok("near") => return near(),
-        Ok("far") => return far(),
-        _ => {}
-    }
-    let possible = Command::new("unshare").args(["--net", "ip", "link"]).output();
-    if !possible.is_ok_and(|run| run.status.success()) {
-        println!("skipped: {NAME}: needs root, unshare and ip");
-        return;
-    }
-    let run = again("near").stdin(Stdio::null()).output().unwrap();
-    let (out, err) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
-    if out.contains("skipped: ") {
-        println!("skipped: {NAME}: no virtual cables on this kernel");
-        return;
-    }
-    assert!(run.status.success(), "{out}{err}");
-    assert!(out.contains("all seen"), "the near side did not run: {out}{err}");
+    CABLE.run();
 }
 
-fn again(side: &str) -> Command {
-    let mut command = Command::new("unshare");
-    command.arg("--net").arg(std::env::current_exe().unwrap());
-    command.args(["--exact", NAME, "--nocapture"]).env(SIDE, side);
-    command
-}
-
-fn ip(args: &str) -> bool {
-    Command::new("ip").args(args.split(' ')).status().unwrap().success()
-}
-
-/// Brings up this end of the cable.
+/// Brings up this end of the cable. A daemon started before the cable carries learns of it later, and
+/// does not announce by it what was registered meanwhile with an address of its own.
 fn plug_in(end: &str, address: &str) {
-    for args in [
-        "link set lo up".to_owned(),
-        format!("addr add {address} dev {end}"),
-        format!("link set {end} up"),
-    ] {
-        assert!(ip(&args), "ip {args}");
-    }
-}
-
-/// Waits until the kernel says that the cable carries: it does so a little after both ends are up. A
-/// daemon started before then learns of the cable later, and does not announce by it what was
-/// registered meanwhile with an address of its own.
-fn wait_for_cable(end: &str) {
-    wait(&format!("the cable at {end}"), || {
-        let shown = Command::new("ip").args(["-o", "link", "show", end]).output().unwrap();
-        String::from_utf8_lossy(&shown.stdout).contains(" state UP ")
-    });
+    assert!(ip(&format!("addr add {address} dev {end}")));
+    cable::plug_in(end);
 }
 
 /// The far side: a Hearth and something that looks like Home Assistant.
@@ -82,7 +45,7 @@ fn far() {
     let mut lines = std::io::stdin().lines();
     lines.next().unwrap().unwrap();
     plug_in("far", FAR);
-    wait_for_cable("far");
+    cable::carries("far");
     let house = House::with(Plan { host: "all", ..Plan::default() });
     let entered = house.runtime.enter();
     let mdns = Mdns::new(&house.tasks);
@@ -98,11 +61,11 @@ fn far() {
 }
 
 fn near() {
-    let mut far = again("far").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut far = CABLE.side("far").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut told = BufReader::new(far.stdout.take().unwrap()).lines().map_while(Result::ok);
     assert!(told.any(|line| line.contains("far side waits")));
     if !ip("link add near type veth peer name far") {
-        println!("skipped: no cable");
+        println!("{NONE}");
         return end(far);
     }
     assert!(ip(&format!("link set far netns {}", far.id())));
@@ -111,9 +74,9 @@ fn near() {
     let port: u16 = told
         .find_map(|line| line.split_once("listens at ")?.1.trim().parse().ok())
         .expect("the far side listens");
-    wait_for_cable("near");
+    cable::carries("near");
     look_around(port);
-    println!("all seen");
+    println!("{DONE}");
     end(far);
 }
 

@@ -2,54 +2,21 @@
 //! namespaces: nobody answers for its address, so the system holds packets back.
 
 use super::rig::{Dial, Rig, dial, ms_from, now_ms, packet, socket};
-use crate::harness::wait_for;
+use crate::harness::cable::{Cable, DONE, NONE, carries, ip, plug_in};
 use std::io::{BufRead, BufReader, Write};
 use std::net::UdpSocket;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
-const SIDE: &str = "HEARTH_TEST_OFF_SIDE";
-const NAME: &str = "aurora::lamps::off::a_lamp_that_is_switched_on_again_is_right_at_once";
+const CABLE: Cable = Cable {
+    name: "aurora::lamps::off::a_lamp_that_is_switched_on_again_is_right_at_once",
+    variable: "HEARTH_TEST_OFF_SIDE",
+    near,
+    far,
+};
 
 #[test]
 fn a_lamp_that_is_switched_on_again_is_right_at_once() {
-    match std::env::var(SIDE).as_deref() {
-        Ok("near") => return near(),
-        Ok("far") => return far(),
-        _ => {}
-    }
-    let possible = Command::new("unshare").args(["--net", "ip", "link"]).output();
-    if !possible.is_ok_and(|run| run.status.success()) {
-        println!("skipped: {NAME}: needs root, unshare and ip");
-        return;
-    }
-    let run = again("near").stdin(Stdio::null()).output().unwrap();
-    let (out, err) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
-    if out.contains("skipped: ") {
-        println!("skipped: {NAME}: no virtual cables on this kernel");
-        return;
-    }
-    assert!(run.status.success(), "{out}{err}");
-    assert!(out.contains("all right"), "the near side did not run: {out}{err}");
-}
-
-fn again(side: &str) -> Command {
-    let mut command = Command::new("unshare");
-    command.arg("--net").arg(std::env::current_exe().unwrap());
-    command.args(["--exact", NAME, "--nocapture"]).env(SIDE, side);
-    command
-}
-
-fn ip(args: &str) -> bool {
-    Command::new("ip").args(args.split(' ')).status().unwrap().success()
-}
-
-/// Brings up this end of the cable.
-fn plug_in(end: &str) {
-    assert!(ip("link set lo up") && ip(&format!("link set {end} up")));
-    wait_for("the cable", || {
-        let shown = Command::new("ip").args(["-o", "link", "show", end]).output().unwrap();
-        String::from_utf8_lossy(&shown.stdout).contains(" state UP ").then_some(())
-    });
+    CABLE.run();
 }
 
 /// The lamp: has no address until it is told, and then says what it receives.
@@ -58,6 +25,7 @@ fn far() {
     let mut lines = std::io::stdin().lines();
     lines.next().unwrap().unwrap();
     plug_in("far");
+    carries("far");
     println!("far side is plugged in");
     lines.next().unwrap().unwrap();
     let lamp = UdpSocket::bind("0.0.0.0:4048").unwrap();
@@ -78,11 +46,12 @@ impl Drop for Far {
 }
 
 fn near() {
-    let mut far = Far(again("far").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap());
+    let mut far =
+        Far(CABLE.side("far").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap());
     let mut told = BufReader::new(far.0.stdout.take().unwrap()).lines().map_while(Result::ok);
     assert!(told.any(|line| line.contains("far side waits")));
     if !ip("link add near type veth peer name far") {
-        println!("skipped: no cable");
+        println!("{NONE}");
         return;
     }
     assert!(ip(&format!("link set far netns {}", far.0.id())));
@@ -90,6 +59,7 @@ fn near() {
     writeln!(stdin, "plug in").unwrap();
     // The cable carries once both ends are up.
     plug_in("near");
+    carries("near");
     assert!(told.any(|line| line.contains("is plugged in")));
     assert!(ip("addr add 10.77.4.1/24 dev near"));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
@@ -126,5 +96,5 @@ fn near() {
         playing.stop().await.unwrap();
         rig.tasks.stop().await;
     });
-    println!("all right");
+    println!("{DONE}");
 }
