@@ -17,6 +17,7 @@ pub mod light;
 mod lines;
 pub mod listen;
 pub mod moment;
+mod priority;
 mod routes;
 #[cfg(all(feature = "alsa", target_env = "musl"))]
 mod rules;

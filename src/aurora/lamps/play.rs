@@ -10,8 +10,9 @@ use super::latency::{Row, Table};
 use super::line::Delay;
 use super::outlet::{self, Given, Outlet};
 use super::paint::{Hear, Paint, Post};
-use super::run::{Stage, go_ahead_of_others};
+use super::run::Stage;
 use super::wled::{self, Info};
+use crate::aurora::priority;
 use crate::error::Error;
 use crate::http::ask::Ask;
 use crate::http::mdns::Mdns;
@@ -248,7 +249,7 @@ impl Shared {
         works: &Receiver<Option<Work>>,
         stop: &CancellationToken,
     ) -> Result<(), Error> {
-        self.is_ahead.store(go_ahead_of_others(), Ordering::Relaxed);
+        self.is_ahead.store(priority::raise(priority::LAMPS), Ordering::Relaxed);
         self.tasks.status(THREAD, Whose::Own).up();
         let (stopped, shared) = (stop.clone(), self.clone());
         self.tasks.job(async move {

@@ -61,17 +61,5 @@ impl Drop for Stage {
     }
 }
 
-/// Asks the system to run this thread ahead of all ordinary ones; whether it does. It needs
-/// `CAP_SYS_NICE`, or a limit such as systemd's `LimitRTPRIO=`.
-pub(crate) fn go_ahead_of_others() -> bool {
-    // Below the thread that listens: sound that is lost cannot be heard again.
-    let wanted = nix::libc::sched_param { sched_priority: 9 };
-    #[allow(unsafe_code, reason = "no safe call sets a policy; the pointer lives through the call")]
-    let done = unsafe {
-        nix::libc::sched_setscheduler(0, nix::libc::SCHED_FIFO, std::ptr::from_ref(&wanted))
-    };
-    done == 0
-}
-
 #[cfg(test)]
 mod tests;

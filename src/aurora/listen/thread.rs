@@ -6,16 +6,14 @@ use crate::aurora::listen::hearing::{Hearing, Shelf};
 use crate::aurora::listen::report::Doing;
 use crate::aurora::listen::source::{Got, PIECE, Source, open};
 use crate::aurora::listen::{Shared, Turn};
+use crate::aurora::priority;
 use crate::error::Error;
-use nix::libc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// An input that is not there is tried again after so long.
 pub(super) const AGAIN: Duration = Duration::from_millis(500);
-/// The priority that is asked for: above everything that is not real-time, below the system's own.
-const PRIORITY: i32 = 10;
 
 /// Runs until `stop`.
 ///
@@ -122,22 +120,15 @@ fn hop(
 
 /// Asks for real-time priority for the calling thread; whether it was given.
 pub(super) fn is_raised() -> bool {
-    #[allow(unsafe_code, reason = "nix has no call for the scheduling of one thread")]
-    // SAFETY: all zero is a valid `sched_param` (musl has more fields in it than glibc), the thread is
-    // the calling one, and the parameters are only read.
-    let refused = unsafe {
-        let mut how: libc::sched_param = std::mem::zeroed();
-        how.sched_priority = PRIORITY;
-        libc::pthread_setschedparam(libc::pthread_self(), libc::SCHED_FIFO, &raw const how)
-    };
-    match refused {
-        0 => log::info!("sound is read with real-time priority {PRIORITY}"),
-        _ => log::info!(
+    let is_raised = priority::raise(priority::EAR);
+    match is_raised {
+        true => log::info!("sound is read with real-time priority {}", priority::EAR),
+        false => log::info!(
             "sound is read with normal priority, as this user may not ask for more; allow it with \
              LimitRTPRIO=10 (systemd), --ulimit rtprio=10 (Docker) or /etc/security/limits.conf"
         ),
     }
-    refused == 0
+    is_raised
 }
 
 #[cfg(test)]
