@@ -39,6 +39,8 @@ pub(super) async fn status(aurora: &Aurora, caller: &Caller) -> Result<Value, Er
         "inputs": aurora.listening().inputs().iter().map(|name| json!({
             "name": name, "label": label(name),
         })).collect::<Vec<_>>(),
+        "heard": heard(aurora, state),
+        "test": aurora.tested().await,
         "zones": look.zones.iter().map(zone).collect::<Vec<_>>(),
         "lamps": lamps(aurora, caller).await,
         "effects": effects::all().map(|effect| json!({
@@ -52,6 +54,19 @@ pub(super) async fn status(aurora: &Aurora, caller: &Caller) -> Result<Value, Er
         "playback": playback.as_ref().map(shown),
         "limits_flashes": aurora.config().limit_flashes,
     }))
+}
+
+/// What is heard just now; nothing while nobody listens.
+fn heard(aurora: &Aurora, state: &str) -> Value {
+    let latest = aurora.listening().latest().filter(|_| state == "listening");
+    let Some(frame) = latest.map(|heard| heard.frame) else { return Value::Null };
+    let beat = Some(frame.beat).filter(|beat| beat.there && beat.period > 0.0);
+    json!({
+        "bpm": beat.map(|beat| round(60.0 / beat.period)),
+        "beat_confidence": beat.map(|beat| round(beat.confidence)),
+        "key": frame.key.map(|key| key.to_string()),
+        "level": round(frame.level.rms), "arc": frame.arc.word(),
+    })
 }
 
 /// The lamps, with what their outputs did when a show runs.
@@ -99,6 +114,7 @@ pub(super) fn shown(place: &Place) -> Value {
         "timeline": clean(&place.timeline.name, 60), "state": place.state().word(),
         "position": (place.position() * 100.0).round() / 100.0,
         "duration": place.timeline.seconds, "looped": place.player.looped().is_some(),
+        "follows": place.found.map(|found| if found { "the sound heard" } else { "looking for it" }),
     })
 }
 

@@ -225,6 +225,13 @@ impl Profile {
         }
     }
 
+    /// Whether a zone of it has this lamp, by name or with all the others.
+    pub fn paints(&self, lamp: &str) -> bool {
+        let has =
+            |zone: &Zone| zone.lamps.is_empty() || zone.lamps.iter().any(|part| part.lamp == lamp);
+        self.zones.iter().any(has)
+    }
+
     /// Reads and checks a document.
     ///
     /// # Errors

@@ -14,6 +14,8 @@ use std::time::Duration;
 const BOTH: u32 = 2;
 /// A lamp has so long to answer a command.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// A test in which nobody taps for so long is ended.
+const FORGOTTEN: Duration = Duration::from_secs(60);
 /// Between two looks for an answer.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -46,19 +48,60 @@ impl Aurora {
         caller: &Caller,
         lamp: &str,
     ) -> Result<TapResult, Error> {
-        let mut test = self.shared.taps.lock().await;
-        if test.as_ref().is_some_and(|test| test.lamp == lamp) {
-            return Ok(TapResult { taps: 0, found: None, hint: None });
+        if self.runs().await.is_some() {
+            return Err(Error::conflict("a show runs; stop it first with aurora_stop"));
         }
-        if test.is_some() || self.runs().await.is_some() {
-            return Err(Error::conflict("a show or another test runs; stop it first"));
+        let mut test = self.shared.taps.lock().await;
+        match test.as_ref() {
+            Some(test) if test.lamp == lamp => {
+                return Ok(TapResult { taps: 0, found: None, hint: None });
+            }
+            Some(test) => {
+                let other = &test.lamp;
+                return Err(Error::conflict(format!("a test of '{other}' runs; end it first")));
+            }
+            None => {}
         }
         let begin = clock::now() + PERIOD;
         let lamps = self.shared.roster.named(&[lamp.to_owned()])?;
         let flasher = Box::new(Flasher { lamp: 0, begin });
         let running = self.open(caller, lamps, |_, _| Ok((flasher, None))).await?.0;
         *test = Some(Taps { running, lamp: lamp.to_owned(), begin, taps: Vec::new() });
+        drop(test);
+        self.end_when_forgotten(lamp.to_owned());
         Ok(TapResult { taps: 0, found: None, hint: None })
+    }
+
+    /// Ends a test in which nobody has tapped for a minute.
+    fn end_when_forgotten(&self, lamp: String) {
+        let (own, stop) = (self.clone(), self.tasks().stopping());
+        self.tasks().job(async move {
+            let mut before = None;
+            loop {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(FORGOTTEN) => {}
+                }
+                let test = own.shared.taps.lock().await;
+                let taps = test.as_ref().filter(|test| test.lamp == lamp).map(|t| t.taps.len());
+                drop(test);
+                match taps {
+                    None => return,
+                    Some(taps) if before == Some(taps) || taps == 0 => {
+                        if let Err(e) = own.tap_end(&lamp).await {
+                            log::debug!("a tap test had ended already: {e}");
+                        }
+                        return;
+                    }
+                    taps => before = taps,
+                }
+            }
+        });
+    }
+
+    /// The lamp whose tap test runs.
+    pub(in crate::aurora) async fn tested(&self) -> Option<String> {
+        self.shared.taps.lock().await.as_ref().map(|test| test.lamp.clone())
     }
 
     /// Notes that the person saw the lamp flash just now.
@@ -153,6 +196,14 @@ impl Aurora {
             ))),
             false => Ok(()),
         }
+    }
+
+    /// Whether there are lamps of these names.
+    ///
+    /// # Errors
+    /// NotFound: says which there are.
+    pub(in crate::aurora) fn are_known(&self, lamps: &[String]) -> Result<(), Error> {
+        self.shared.roster.named(lamps).map(drop)
     }
 
     /// Why lights are late, in sentences.

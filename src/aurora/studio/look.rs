@@ -24,7 +24,7 @@ pub(super) struct Look {
 impl Look {
     /// Reads what was chosen before.
     pub(super) async fn open(store: &Store) -> Result<Look, Error> {
-        let usual = Profile { name: UNSAVED.into(), ..Profile::of(Zone::of(USUAL)) };
+        let usual = usual();
         let kept = store.get(TABLE, KEY).await?;
         let read = |bytes: Vec<u8>| Profile::parse(&String::from_utf8_lossy(&bytes));
         let now = match kept.map(read) {
@@ -52,6 +52,11 @@ impl Look {
         self.now.send_replace(next);
         Ok(())
     }
+}
+
+/// One zone with every lamp.
+pub(super) fn usual() -> Profile {
+    Profile { name: UNSAVED.into(), ..Profile::of(Zone::of(USUAL)) }
 }
 
 /// What is to be different; what is not named stays.

@@ -166,7 +166,18 @@ impl Aurora {
     /// The lamps that this caller may use.
     pub(super) fn roster(&self, caller: &Caller) -> Vec<Lamp> {
         let all = self.shared.roster.all();
-        all.into_iter().filter(|lamp| may_use(caller, lamp)).collect()
+        all.into_iter().filter(|lamp| self.may_use(caller, lamp)).collect()
+    }
+
+    /// Whether a caller may use this lamp, or even know of it.
+    fn may_use(&self, caller: &Caller, lamp: &Lamp) -> bool {
+        if caller.grant.entities.is_open() {
+            return true;
+        }
+        let seen = |house: &HouseLamps| {
+            house.list(caller).is_ok_and(|all| all.iter().any(|light| light.id == lamp.address))
+        };
+        lamp.kind == Kind::Home && self.shared.house.as_ref().is_some_and(seen)
     }
 
     /// Adds a lamp.
@@ -187,6 +198,11 @@ impl Aurora {
         self.shared.roster.remove(name).await
     }
 
+    /// The look of a Hearth in which nobody has chosen one: every lamp in one zone.
+    pub(super) fn usual_look() -> Profile {
+        look::usual()
+    }
+
     /// The look that is shown, or would be.
     pub(super) fn look(&self) -> Profile {
         self.shared.look.now()
@@ -201,7 +217,12 @@ impl Aurora {
     ///
     /// # Errors
     /// Invalid says what cannot be; nothing is changed then.
-    pub(super) async fn change_look(&self, change: Change) -> Result<Vec<String>, Error> {
+    pub(super) async fn change_look(
+        &self,
+        caller: &Caller,
+        change: Change,
+    ) -> Result<Vec<String>, Error> {
+        self.may_direct(caller).await?;
         // Two changes at once are one after the other: none is made to a look that is gone.
         let running = self.shared.running.lock().await;
         let next = change.apply(self.look())?;
@@ -212,7 +233,12 @@ impl Aurora {
     ///
     /// # Errors
     /// As [`Aurora::change_look`].
-    pub(super) async fn use_look(&self, next: Profile) -> Result<Vec<String>, Error> {
+    pub(super) async fn use_look(
+        &self,
+        caller: &Caller,
+        next: Profile,
+    ) -> Result<Vec<String>, Error> {
+        self.may_direct(caller).await?;
         let running = self.shared.running.lock().await;
         self.show_look(running.as_ref(), next).await
     }
@@ -261,19 +287,14 @@ fn fixtures(lamps: &[Lamp]) -> Vec<Fixture> {
     lamps.iter().map(fixture).collect()
 }
 
-/// Whether a caller may use this lamp at all; for lights of Home Assistant `home` decides at each call.
-fn may_use(caller: &Caller, lamp: &Lamp) -> bool {
-    lamp.kind == Kind::Home || caller.grant.entities.is_open()
-}
-
 /// Refuses a token whose grant is limited to entities where no entity is meant.
-fn whole_house(caller: &Caller) -> Result<(), Error> {
+pub(super) fn whole_house(caller: &Caller) -> Result<(), Error> {
     if caller.grant.entities.is_open() {
         return Ok(());
     }
     Err(Error::refused(format!(
-        "'{}' may use only some entities of the house; lamps that are not Home Assistant's need a token \
-         without such limits",
+        "'{}' may use only some entities: with it, start a show on those lights (aurora_start with their \
+         ids); the rest of Aurora needs a token without such limits",
         caller.name
     )))
 }

@@ -9,6 +9,7 @@ use crate::aurora::timeline::{Deck, Follower, Player, Stage, State, Timeline};
 use crate::error::Error;
 use crate::policy::Caller;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -23,6 +24,8 @@ pub(super) struct Playback {
     timeline: Arc<Timeline>,
     /// The show was started for it and ends with it.
     pub(super) alone: bool,
+    /// Whether the place is found in what is heard; none when nobody looks for it.
+    found: Option<Arc<AtomicBool>>,
     /// Follows what is heard until this is dropped.
     _follows: Option<DropGuard>,
 }
@@ -46,6 +49,8 @@ pub(in crate::aurora) struct Wanted {
 pub(in crate::aurora) struct Place {
     pub(in crate::aurora) timeline: Arc<Timeline>,
     pub(in crate::aurora) player: Player,
+    /// Whether it is found in what is heard; none when it is not to follow.
+    pub(in crate::aurora) found: Option<bool>,
 }
 
 /// What can be done to a timeline that plays.
@@ -66,7 +71,8 @@ impl Playback {
     }
 
     pub(super) fn place(&self) -> Place {
-        Place { timeline: self.timeline.clone(), player: self.deck.player() }
+        let found = self.found.as_ref().map(|found| found.load(Ordering::Relaxed));
+        Place { timeline: self.timeline.clone(), player: self.deck.player(), found }
     }
 }
 
@@ -84,12 +90,13 @@ impl Aurora {
         let timeline = Arc::new(self.library().load(&wanted.timeline)?);
         let mut player = Player::new(timeline.seconds);
         player.seek(0.0, wanted.position)?;
-        if let Ok(saved) = self.shelf().load(&wanted.timeline) {
-            self.use_look(saved).await?;
-        }
+        // The look that was saved with it is shown for as long as it plays, and is not chosen for later.
+        let look = self.shelf().load(&wanted.timeline).unwrap_or_else(|_| self.look());
         let alone = self.runs().await.is_none();
         if alone {
-            self.begin(caller, &wanted.lamps).await?;
+            self.begin(caller, &wanted.lamps, &look).await?;
+        } else {
+            self.may_direct(caller).await?;
         }
         let mut running = self.shared.running.lock().await;
         let Some(running) = running.as_mut() else {
@@ -98,7 +105,7 @@ impl Aurora {
         let alone = alone || running.playback.as_ref().is_some_and(|old| old.alone);
         let lamps = fixtures(&running.lamps);
         let count = lamps.len();
-        let (show, desk) = Show::new(lamps, &self.look(), SEED)?;
+        let (show, desk) = Show::new(lamps, &look, SEED)?;
         desk.limit_flashes(self.config().limit_flashes);
         let (stage, deck) = Stage::new(show, timeline.clone(), count);
         let now = clock::now();
@@ -108,18 +115,19 @@ impl Aurora {
             player.play(now);
             Ok::<(), Error>(())
         })?;
-        let follows = wanted.follow.then(|| self.follow(&timeline, &deck));
+        let found = wanted.follow.then(Arc::<AtomicBool>::default);
+        let follows = found.as_ref().map(|found| self.follow(&timeline, &deck, found.clone()));
         if let Some((_, exchange)) = &running.director {
             exchange.put(Some(Box::new(stage)));
         }
-        let playback = Playback { deck, desk, timeline, alone, _follows: follows };
+        let playback = Playback { deck, desk, timeline, alone, found, _follows: follows };
         let place = playback.place();
         running.playback = Some(playback);
         Ok(place)
     }
 
     /// Moves the timeline with the sound that is heard, for as long as what this returns lives.
-    fn follow(&self, timeline: &Timeline, deck: &Deck) -> DropGuard {
+    fn follow(&self, timeline: &Timeline, deck: &Deck, place: Arc<AtomicBool>) -> DropGuard {
         let stop = CancellationToken::new();
         let (mut follower, deck) = (Follower::new(timeline), deck.clone());
         let mut heard: Reader = self.listening().reader();
@@ -134,6 +142,7 @@ impl Aurora {
                 while let Some(heard) = heard.next() {
                     follower.hear(&heard.frame, heard.at);
                 }
+                place.store(follower.found().is_some(), Ordering::Relaxed);
                 if let Some(found) = follower.found() {
                     deck.change(|player| player.follow(found.clock, found.position, found.rate));
                 }

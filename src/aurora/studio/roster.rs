@@ -108,8 +108,8 @@ impl Roster {
         self.config.lamp.iter().chain(added).map(|lamp| lamp.name.clone()).collect()
     }
 
-    /// The lamps of these names, all of them when none are named. A light of Home Assistant needs no
-    /// row: its entity id is name and address.
+    /// The lamps of these names, all of them when none are named. A light of Home Assistant or of the
+    /// broker needs no row: its entity id, or its command topic, is name and address.
     ///
     /// # Errors
     /// NotFound: says which there are.
@@ -122,7 +122,10 @@ impl Roster {
         for name in names.iter().map(|name| name.trim()) {
             let known = all.iter().find(|lamp| lamp.name == name).cloned();
             let is_light = name.starts_with("light.");
-            let lamp = known.or_else(|| is_light.then(|| of_home(name)));
+            let is_topic = name.contains('/') && name.ends_with("/set");
+            let lamp = known
+                .or_else(|| is_light.then(|| of(Kind::Home, name)))
+                .or_else(|| is_topic.then(|| of(Kind::Mqtt, name)));
             let lamp = lamp.ok_or_else(|| unknown(name, &self.all_names(&[])))?;
             if !chosen.iter().any(|one| one.name == lamp.name) {
                 chosen.push(lamp);
@@ -132,9 +135,9 @@ impl Roster {
     }
 }
 
-/// A light of Home Assistant as a lamp.
-pub(super) fn of_home(id: &str) -> Lamp {
-    Lamp { name: id.into(), kind: Kind::Home, address: id.into(), ..Lamp::default() }
+/// A light that needs no row, as a lamp.
+fn of(kind: Kind, id: &str) -> Lamp {
+    Lamp { name: id.into(), kind, address: id.into(), ..Lamp::default() }
 }
 
 fn unknown(name: &str, known: &[String]) -> Error {

@@ -65,7 +65,7 @@ impl Running {
 }
 
 impl Aurora {
-    /// Starts a show on these lamps, on all of the house when none are named.
+    /// Starts a show of this look on these lamps, on all of the house when none are named.
     ///
     /// # Errors
     /// NotFound for a lamp that is not there; Conflict when a show runs; Refused for lamps that the
@@ -74,6 +74,7 @@ impl Aurora {
         &self,
         caller: &Caller,
         names: &[String],
+        look: &Profile,
     ) -> Result<Started, Error> {
         let mut running = self.shared.running.lock().await;
         if let Some(running) = &*running {
@@ -82,24 +83,44 @@ impl Aurora {
                 running.by
             )));
         }
+        if let Some(lamp) = self.tested().await {
+            return Err(Error::conflict(format!(
+                "a tap test of '{lamp}' runs; end it with aurora_calibrate, action end, or wait a minute"
+            )));
+        }
         let mut lamps = self.shared.roster.named(names)?;
         if names.is_empty() {
-            lamps.retain(|lamp| super::may_use(caller, lamp));
+            lamps.retain(|lamp| self.may_use(caller, lamp));
         }
-        let look = self.look();
+        // A lamp that nothing is painted for is not taken: it would be dark for no reason.
+        let (mut lamps, bare): (Vec<Lamp>, Vec<Lamp>) =
+            lamps.into_iter().partition(|lamp| look.paints(&lamp.name));
+        if lamps.is_empty() && !bare.is_empty() {
+            return Err(Error::invalid(format!(
+                "the look '{}' has no zone for these lamps; start with an effect, or choose another \
+                 look (aurora_profiles, action reset, has all lamps)",
+                look.name
+            )));
+        }
+        let mut bare: Vec<LeftOut> = bare
+            .into_iter()
+            .map(|lamp| (lamp.name, "it is in no zone of the look".to_owned()))
+            .collect();
+        lamps.dedup_by(|a, b| a.kind == b.kind && a.kind == Kind::Home && a.address == b.address);
         let listening = &self.shared.listening;
         let mut missing = Vec::new();
-        let (own, left_out) = self
+        let (own, mut left_out) = self
             .open(caller, lamps, |lamps, config| {
-                let (show, desk) = Show::new(fixtures(lamps), &look, SEED)?;
+                let (show, desk) = Show::new(fixtures(lamps), look, SEED)?;
                 desk.limit_flashes(config.limit_flashes);
-                missing = desk.change(&look)?;
+                missing = desk.change(look)?;
                 let (painter, exchange) = Painter::new(show, listening.reader());
                 Ok((Box::new(painter), Some((desk, exchange))))
             })
             .await?;
         let lamps = own.lamps.iter().map(|lamp| lamp.name.clone()).collect();
         *running = Some(own);
+        left_out.append(&mut bare);
         Ok(Started { lamps, left_out, missing })
     }
 
@@ -149,7 +170,10 @@ impl Aurora {
         let mut running = self.shared.running.lock().await;
         match running.take() {
             Some(own) => self.shut(own).await,
-            None => Err(Error::conflict("no show is running")),
+            None => match self.tested().await {
+                Some(lamp) => self.tap_end(&lamp).await.map(drop),
+                None => Err(Error::conflict("no show is running")),
+            },
         }
     }
 
@@ -159,6 +183,18 @@ impl Aurora {
         let ended = playing.stop().await;
         taken.close(&lamps, self.lamps().latencies()).await;
         ended
+    }
+
+    /// Whether a caller may change what Aurora does: with a token for some entities only the show that it
+    /// started itself.
+    ///
+    /// # Errors
+    /// Refused when not.
+    pub(in crate::aurora) async fn may_direct(&self, caller: &Caller) -> Result<(), Error> {
+        match self.runs().await {
+            Some(by) if *by == *caller.name => Ok(()),
+            _ => whole_house(caller),
+        }
     }
 
     /// Who started the running show.

@@ -55,6 +55,12 @@ pub fn render(path: &Path, name: &str) -> Result<Timeline, Error> {
     }
     done?;
     let mut timeline = pen.timeline;
+    if f64::from(pen.hops) < HOPS {
+        return Err(Error::invalid(format!(
+            "{} is shorter than a second; a timeline needs more",
+            path.display()
+        )));
+    }
     timeline.name = name.to_owned();
     timeline.seconds = f64::from(pen.hops) / HOPS;
     timeline.key = pen.key;

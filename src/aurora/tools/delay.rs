@@ -3,6 +3,7 @@
 use super::tool;
 use crate::aurora::Aurora;
 use crate::aurora::lamps::Kind;
+use crate::aurora::listen::Doing;
 use crate::config::JsonSchema;
 use crate::error::Error;
 use crate::mcp::{Call, Tool, Words, numbered, rows};
@@ -225,6 +226,13 @@ async fn diagnosed(aurora: Aurora, call: Call, _: Nothing) -> Result<Value, Erro
     if let Some(why) = &report.reason {
         findings.push(format!("The sound input is not there: {}.", clean(why, 200)));
     }
+    match report.state {
+        Doing::Listening if !report.sounding => findings.push(
+            "Nothing is heard: the input is open but silent; is something playing into it?".into(),
+        ),
+        Doing::Ended => findings.push("The sound file has ended; choose an input again.".into()),
+        _ => {}
+    }
     if report.overruns > 0 {
         findings.push(format!(
             "Sound was lost {} times because the machine was too slow; stop other work on it.",
@@ -236,7 +244,7 @@ async fn diagnosed(aurora: Aurora, call: Call, _: Nothing) -> Result<Value, Erro
     }
     for found in aurora.diagnose(&call.caller).await {
         let lamp = found.lamp.map(|lamp| format!("{}: ", clean(&lamp, 60))).unwrap_or_default();
-        findings.push(format!("{lamp}{} {}", found.what, found.advice));
+        findings.push(format!("{lamp}{}; {}.", found.what, found.advice));
     }
     let is_running = aurora.runs().await.is_some();
     let mut answer = json!({ "findings": findings });

@@ -3,7 +3,7 @@
 use super::tool;
 use crate::aurora::Aurora;
 use crate::aurora::show::{Profile, Value as Setting, effects};
-use crate::aurora::studio::Change;
+use crate::aurora::studio::{Change, UNSAVED, whole_house};
 use crate::config::JsonSchema;
 use crate::error::Error;
 use crate::mcp::{Call, Tool, Words};
@@ -33,7 +33,7 @@ struct LookArgs {
     reverse: Option<bool>,
     /// Parameters of the effect
     set: Map<String, Value>,
-    /// Seconds of fading, 0 to 60
+    /// Seconds of fading, 0 to 30
     fade: Option<f32>,
 }
 
@@ -46,7 +46,7 @@ struct Shown {
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct ProfileArgs {
-    /// list (default), use, save, delete, export, import
+    /// list (default), use, save, reset, delete, export, import
     action: String,
     /// Its name
     name: String,
@@ -86,7 +86,7 @@ pub(super) fn tools(aurora: &Aurora) -> Vec<Tool> {
     ]
 }
 
-async fn set(aurora: Aurora, _: Call, args: LookArgs) -> Result<Value, Error> {
+async fn set(aurora: Aurora, call: Call, args: LookArgs) -> Result<Value, Error> {
     let is_question = args.zone.is_none()
         && args.effect.is_none()
         && args.palette.is_none()
@@ -95,7 +95,7 @@ async fn set(aurora: Aurora, _: Call, args: LookArgs) -> Result<Value, Error> {
         && args.mirror.or(args.reverse).is_none();
     if is_question {
         return Ok(json!({
-            "look": aurora.look(),
+            "look": shown(&aurora.look())?,
             "effects": effects::all().map(described).collect::<Vec<_>>(),
             "palettes": crate::aurora::show::Palette::names().collect::<Vec<_>>(),
         }));
@@ -120,12 +120,18 @@ async fn set(aurora: Aurora, _: Call, args: LookArgs) -> Result<Value, Error> {
         set,
         fade: args.fade,
     };
-    let missing = aurora.change_look(change).await?;
-    let mut answer = json!({ "look": aurora.look() });
+    let missing = aurora.change_look(&call.caller, change).await?;
+    let mut answer = json!({ "look": shown(&aurora.look())? });
     if !missing.is_empty() {
         answer["not_here"] = missing.into();
     }
     Ok(answer)
+}
+
+/// A look as its document says it: numbers as people write them.
+fn shown(look: &Profile) -> Result<Value, Error> {
+    serde_json::from_str(&look.text()?)
+        .map_err(|e| Error::broken("the look is no document").because(e))
 }
 
 fn described(effect: &effects::Effect) -> Value {
@@ -136,21 +142,37 @@ fn described(effect: &effects::Effect) -> Value {
     row
 }
 
-async fn saved(aurora: Aurora, _: Call, args: ProfileArgs) -> Result<Value, Error> {
-    let shelf = aurora.shelf();
+async fn saved(aurora: Aurora, call: Call, args: ProfileArgs) -> Result<Value, Error> {
+    let (shelf, caller) = (aurora.shelf(), &call.caller);
+    let is_named = !args.name.trim().is_empty();
+    match args.action.trim() {
+        "save" | "delete" | "import" => whole_house(caller)?,
+        _ => {}
+    }
+    if matches!(args.action.trim(), "use" | "save" | "delete" | "export") && !is_named {
+        return Err(Error::invalid("name: which look? action list names them"));
+    }
     let mut answer = json!({});
     match args.action.trim() {
         "" | "list" => {}
         "use" => {
-            let missing = aurora.use_look(shelf.load(&args.name)?).await?;
+            let missing = aurora.use_look(caller, shelf.load(&args.name)?).await?;
             answer["not_here"] = missing.into();
         }
         "save" => {
             let profile = Profile { name: args.name.clone(), ..aurora.look() };
             shelf.save(&profile)?;
-            aurora.use_look(profile).await?;
+            aurora.use_look(caller, profile).await?;
         }
-        "delete" => shelf.delete(&args.name)?,
+        "reset" => drop(aurora.use_look(caller, Aurora::usual_look()).await?),
+        "delete" => {
+            shelf.delete(&args.name)?;
+            let look = aurora.look();
+            if look.name == args.name {
+                // It is shown on, but is no longer something saved.
+                aurora.use_look(caller, Profile { name: UNSAVED.into(), ..look }).await?;
+            }
+        }
         "export" => {
             answer["document"] = shelf.load(&args.name)?.text()?.into();
         }
@@ -163,7 +185,7 @@ async fn saved(aurora: Aurora, _: Call, args: ProfileArgs) -> Result<Value, Erro
         }
         other => {
             return Err(Error::invalid(format!(
-                "action: '{}' is none of list, use, save, delete, export, import",
+                "action: '{}' is none of list, use, save, reset, delete, export, import",
                 clean(other, 40)
             )));
         }

@@ -2,7 +2,9 @@
 
 use super::tool;
 use crate::aurora::Aurora;
+use crate::aurora::show::{Profile, Zone};
 use crate::aurora::status;
+use crate::aurora::studio::{Change, UNSAVED, whole_house};
 use crate::config::JsonSchema;
 use crate::error::Error;
 use crate::mcp::{Call, Tool, Words};
@@ -42,7 +44,7 @@ struct Ended {
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct StatusArgs {
-    /// Counters and delays of each lamp, effects and palettes too
+    /// Effects, palettes and inputs with what they are
     verbose: bool,
 }
 
@@ -75,7 +77,7 @@ pub(super) fn tools(aurora: &Aurora) -> Vec<Tool> {
     let state = Words {
         name: "aurora_get_status",
         title: "Status of Aurora",
-        about: "Is a show running, what is heard (tempo, key, level), how the lamps do.",
+        about: "Is a show running, what is heard (tempo, key, level) while something listens, how the lamps do.",
     };
     let input = Words {
         name: "aurora_set_input",
@@ -91,15 +93,19 @@ pub(super) fn tools(aurora: &Aurora) -> Vec<Tool> {
 }
 
 async fn begin(aurora: Aurora, call: Call, args: StartArgs) -> Result<Value, Error> {
-    if args.effect.is_some() || args.palette.is_some() {
-        let change = crate::aurora::studio::Change {
-            effect: args.effect,
-            palette: args.palette,
-            ..Default::default()
-        };
-        aurora.change_look(change).await?;
+    let mut look = aurora.look();
+    if let Some(effect) = &args.effect {
+        // An effect for these lamps: whatever zones there were, all of them are in this one.
+        look = Profile { name: UNSAVED.into(), ..Profile::of(Zone::of(effect)) };
     }
-    let started = aurora.begin(&call.caller, &args.lamps).await?;
+    if let Some(palette) = args.palette {
+        look = Change { palette: Some(palette), ..Change::default() }.apply(look)?;
+    }
+    look.check()?;
+    let started = aurora.begin(&call.caller, &args.lamps, &look).await?;
+    if look != aurora.look() {
+        aurora.use_look(&call.caller, look).await?;
+    }
     let report = aurora.listening().report();
     let effects: Vec<String> = aurora.look().zones.into_iter().map(|zone| zone.effect).collect();
     let mut answer = json!({
@@ -118,7 +124,8 @@ async fn begin(aurora: Aurora, call: Call, args: StartArgs) -> Result<Value, Err
     Ok(answer)
 }
 
-async fn end(aurora: Aurora, _: Call, _: Nothing) -> Result<Value, Error> {
+async fn end(aurora: Aurora, call: Call, _: Nothing) -> Result<Value, Error> {
+    aurora.may_direct(&call.caller).await?;
     aurora.end().await?;
     Ok(json!({ "status": "stopped" }))
 }
@@ -135,7 +142,11 @@ async fn status(aurora: Aurora, call: Call, args: StatusArgs) -> Result<Value, E
     Ok(all)
 }
 
-async fn listen(aurora: Aurora, _: Call, args: InputArgs) -> Result<Value, Error> {
+async fn listen(aurora: Aurora, call: Call, args: InputArgs) -> Result<Value, Error> {
+    whole_house(&call.caller)?;
     aurora.listening().choose(&args.input)?;
-    Ok(json!({ "status": "chosen" }))
+    Ok(json!({
+        "status": "chosen",
+        "hint": "it is opened as soon as something listens; aurora_get_status says how it does",
+    }))
 }

@@ -271,6 +271,7 @@ async fn rendered(aurora: Aurora, _: Call, args: RenderArgs) -> Result<Value, Er
         "" => stem(&path),
         name => name.to_owned(),
     };
+    aurora.are_known(&args.devices)?;
     let look = look(&aurora, &args, &name)?;
     let timeline = listen(&aurora, path, name.clone()).await?;
     aurora.library().keep(&timeline)?;
@@ -320,13 +321,18 @@ fn look(aurora: &Aurora, args: &RenderArgs, name: &str) -> Result<Option<Profile
 
 async fn played(aurora: Aurora, call: Call, args: PlayArgs) -> Result<Value, Error> {
     let mut lamps = args.lamps;
-    if lamps.is_empty() {
+    if lamps.is_empty() && aurora.runs().await.is_none() {
         let saved = aurora.shelf().load(&args.timeline_id).ok();
         let zones = saved.map(|saved| saved.zones).unwrap_or_default();
         // A zone without lamps stands for all the others.
         if zones.iter().all(|zone| !zone.lamps.is_empty()) {
             lamps = zones.into_iter().flat_map(|z| z.lamps).map(|part| part.lamp).collect();
         }
+    }
+    if !lamps.is_empty() && aurora.runs().await.is_some() {
+        return Err(Error::conflict(
+            "a show runs on lamps of its own; stop it first, or play without naming lamps",
+        ));
     }
     let wanted = Wanted {
         timeline: args.timeline_id,
@@ -338,7 +344,8 @@ async fn played(aurora: Aurora, call: Call, args: PlayArgs) -> Result<Value, Err
     aurora.play(&call.caller, wanted).await.map(|place| shown(&place))
 }
 
-async fn controlled(aurora: Aurora, _: Call, args: ControlArgs) -> Result<Value, Error> {
+async fn controlled(aurora: Aurora, call: Call, args: ControlArgs) -> Result<Value, Error> {
+    aurora.may_direct(&call.caller).await?;
     let act = match (args.action.trim(), args.position) {
         ("pause", _) => Act::Pause,
         ("resume" | "play", _) => Act::Resume,
@@ -362,6 +369,8 @@ async fn listed(aurora: Aurora, _: Call, args: ListArgs) -> Result<Value, Error>
     let all = aurora.library().list()?;
     let total = all.len();
     let most = args.limit.unwrap_or(usize::MAX).max(1);
+    let before = args.cursor.strip_prefix("after:").and_then(|n| n.parse::<usize>().ok());
+    let first = before.map_or(0, |n| n + 1);
     let library = aurora.library().clone();
     let row = move |(name, bytes): (String, u64)| match library.load(&name) {
         Ok(timeline) => {
@@ -374,9 +383,12 @@ async fn listed(aurora: Aurora, _: Call, args: ListArgs) -> Result<Value, Error>
         Err(e) => json!({ "id": name, "name": name, "bytes": bytes, "error": e.what() }),
     };
     let page = rows(numbered(all.into_iter().map(row)), &args.cursor, BUDGET)?;
-    let shown: Vec<Value> = page.items.into_iter().take(most).collect();
+    let (shown, is_cut) = (page.items, page.next.is_some());
+    let is_cut = is_cut || shown.len() > most;
+    let shown: Vec<Value> = shown.into_iter().take(most).collect();
+    let next = is_cut.then(|| format!("after:{:06}", first + shown.len() - 1));
     let mut answer = json!({ "timelines": shown, "total": total });
-    if let Some(next) = page.next {
+    if let Some(next) = next {
         answer["next"] = next.into();
     }
     Ok(answer)

@@ -237,7 +237,9 @@ fn a_song_becomes_a_timeline_that_plays_pauses_and_moves() {
     let playing = mcp.tool("aurora_play_timeline", play);
     assert_eq!(playing["state"], "playing", "{playing}");
     let looks = ok(hearth.get("/api/aurora/status"));
-    assert_eq!(looks["zones"][0]["effect"], "pulse", "{looks}");
+    assert_eq!(looks["playback"]["timeline"], "song", "{looks}");
+    let other = mcp.call("aurora_play_timeline", json!({"timeline_id": "song", "lamps": ["x"]}));
+    assert!(other.to_string().contains("a show runs on lamps of its own"), "{other}");
     assert_eq!(looks["show"]["source"], "timeline", "{looks}");
     let mut brightest = 0.0_f32;
     let end = Instant::now() + Duration::from_secs(20);
@@ -277,6 +279,9 @@ fn somebody_who_taps_along_tells_how_late_a_lamp_is() {
         hearth.post("/api/aurora/tap", &json!({"lamp": "shelf", "action": "tap"}));
     assert!(status == 409 && answer.to_string().contains("start"), "{answer}");
     tap("start");
+    let (status, answer) = hearth.post("/api/aurora/start", &json!({}));
+    assert!(status == 409 && answer.to_string().contains("tap test of 'shelf'"), "{answer}");
+    assert_eq!(ok(hearth.get("/api/aurora/status"))["test"], "shelf");
     let (mut last, mut taps, mut result) = (1.0, 0, Value::Null);
     while taps < 10 {
         let bright = strip.next();
@@ -337,4 +342,79 @@ fn the_earlier_port_opens_the_page_of_aurora() {
     let health: Value =
         serde_json::from_str(&health.into_body().read_to_string().unwrap()).unwrap();
     assert!(health["status"] == "healthy" || health["status"] == "ok", "{health}");
+}
+
+/// The same Hearth, as a token for one area.
+fn narrow(hearth: &Hearth) -> impl Fn(&str, Value) -> (u16, Value) + use<> {
+    let made = crate::harness::hearth(hearth.folder.path())
+        .args(["token", "new", "kit", "--level", "control", "--area", "kitchen"])
+        .output()
+        .unwrap();
+    let out = String::from_utf8_lossy(&made.stdout).into_owned();
+    let token = out.split_whitespace().find(|word| word.len() > 30).expect(&out).to_owned();
+    let url = hearth.url.clone();
+    move |path, body| {
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
+        let answer = agent
+            .post(format!("{url}{path}"))
+            .header("authorization", format!("Bearer {token}"))
+            .send_json(&body)
+            .unwrap();
+        let status = answer.status().as_u16();
+        (status, serde_json::from_str(&answer.into_body().read_to_string().unwrap()).unwrap())
+    }
+}
+
+#[test]
+fn a_token_for_one_area_has_its_own_shows_and_no_others() {
+    let hearth = Hearth::demo();
+    let kit = narrow(&hearth);
+    // The owner's show is the owner's.
+    ok(hearth.post("/api/aurora/start", &json!({"lamps": ["Shelf strip"]})));
+    for (path, body) in [
+        ("/api/aurora/stop", json!({})),
+        ("/api/aurora/look", json!({"effect": "fire"})),
+        ("/api/aurora/input", json!({"input": "sample"})),
+        ("/api/aurora/profile", json!({"action": "reset"})),
+        ("/api/aurora/profile", json!({"action": "save", "name": "mine"})),
+        ("/api/aurora/control", json!({"action": "stop"})),
+    ] {
+        let (status, answer) = kit(path, body);
+        assert_eq!(status, 403, "{path}: {answer}");
+    }
+    assert_eq!(ok(hearth.get("/api/aurora/status"))["show"]["running"], true);
+    ok(hearth.post("/api/aurora/stop", &json!({})));
+    // Its own is its own, on what it may see; what it may not see, it is not told of.
+    let (status, answer) = kit("/api/aurora/start", json!({"lamps": ["Shelf strip"]}));
+    assert_eq!(status, 403, "{answer}");
+    let (_, unknown) = kit("/api/aurora/start", json!({"lamps": ["light.bedside_lamp"]}));
+    assert!(unknown.to_string().contains("no entity"), "{unknown}");
+    let begun = ok(kit("/api/aurora/start", json!({})));
+    assert_eq!(begun["lamps"], json!(["Kitchen counter"]), "{begun}");
+    assert!(!begun.to_string().contains("bedside"), "{begun}");
+    ok(kit("/api/aurora/look", json!({"effect": "tide"})));
+    ok(kit("/api/aurora/stop", json!({})));
+}
+
+#[test]
+fn no_show_leaves_lamps_dark_for_no_reason() {
+    let strip = Strip::new();
+    let hearth = strip.hearth();
+    let zones = json!({"version": 1, "name": "else", "zones": [
+        {"name": "z", "effect": "fire", "lamps": [{"lamp": "chandelier"}]}]});
+    let import = json!({"action": "import", "document": zones.to_string()});
+    ok(hearth.post("/api/aurora/profile", &import));
+    ok(hearth.post("/api/aurora/profile", &json!({"action": "use", "name": "else"})));
+    let (status, answer) = hearth.post("/api/aurora/start", &json!({}));
+    assert!(status == 400 && answer.to_string().contains("no zone for these lamps"), "{answer}");
+    // An effect is for all of them.
+    ok(hearth.post("/api/aurora/start", &json!({"effect": "plasma"})));
+    let end = Instant::now() + Duration::from_secs(20);
+    while strip.next() < 0.05 {
+        assert!(Instant::now() < end, "the strip stayed dark");
+    }
+    ok(hearth.post("/api/aurora/stop", &json!({})));
+    ok(hearth.post("/api/aurora/profile", &json!({"action": "use", "name": "else"})));
+    ok(hearth.post("/api/aurora/profile", &json!({"action": "reset"})));
+    assert_eq!(ok(hearth.get("/api/aurora/status"))["zones"][0]["name"], "all");
 }
