@@ -1,7 +1,8 @@
 // The lamps: what each is sent, how early, and the test by which a person measures that.
 import { Dialog, post, tell } from "hearth/ui";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { act, status, type Lamp } from "./data";
+import { status, type Lamp } from "./data";
+import { Found } from "./found";
 import { t } from "./text";
 
 export function Lamps(props: { lamps: Lamp[] }) {
@@ -9,7 +10,8 @@ export function Lamps(props: { lamps: Lamp[] }) {
   const [why, explain] = useState<string[]>([]);
   const ask = async () => {
     try {
-      explain((await post<{ findings: string[] }>("api/aurora/diagnose", {})).findings);
+      const { findings, hint } = await post<{ findings: string[]; hint?: string }>("api/aurora/diagnose", {});
+      explain(findings.length ? findings : [hint ?? ""]);
     } catch (e) {
       tell(e instanceof Error ? e.message : String(e));
     }
@@ -19,9 +21,7 @@ export function Lamps(props: { lamps: Lamp[] }) {
       <div class="section-head">
         <h2>{t.lamps}</h2>
         <div class="au-go">
-          <button type="button" class="button quiet" onClick={() => void act("find")}>
-            {t.find}
-          </button>
+          <Found known={props.lamps} />
           <button type="button" class="button quiet" onClick={() => void ask()}>
             {t.why}
           </button>

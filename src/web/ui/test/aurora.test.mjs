@@ -85,6 +85,21 @@ test("the lights start and stop, and say who started them", async () => {
   await context.close();
 });
 
+test("lights that are found become lamps", async () => {
+  const { page, context, faults } = await resident(browser, hearth);
+  await page.goto(hearth.url + "#/aurora");
+  await page.getByRole("button", { name: "Look for lamps" }).click();
+  const row = page.locator("li", { hasText: "light.hallway" });
+  await row.getByRole("button", { name: /^Add / }).click();
+  await until("the lamp is there", async () =>
+    (await status()).lamps.some((lamp) => lamp.kind === "home" && lamp.address === "light.hallway"),
+  );
+  await page.getByRole("button", { name: "Why are my lights late?" }).click();
+  await page.locator(".au-why li").first().waitFor();
+  faults.check();
+  await context.close();
+});
+
 test("the page fits a phone and puts up no barriers", async () => {
   for (const [width, height, colorScheme] of [
     [1280, 900, "light"],
