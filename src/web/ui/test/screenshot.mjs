@@ -1,7 +1,8 @@
-// Takes the picture of the README: the overview on a wide screen with the phone's view beside it.
+// Takes the pictures of the README: the overview on a wide screen with the phone's view beside it, and
+// Aurora while it plays.
 // Run by scripts/screenshot.
 import { statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Hearth, launch, resident } from "./harness.mjs";
 
 const file = process.argv[2];
@@ -43,19 +44,38 @@ try {
     return `data:image/png;base64,${taken.toString("base64")}`;
   };
   // Side by side in their own size: scaled text would need twice the bytes.
-  const wide = await picture(1040, 660, "light");
-  const phone = await picture(340, 646, "dark");
-  const page = await browser.newPage({ viewport: { width: 1480, height: 716 } });
+  const wide = await picture(1040, 640, "light");
+  const phone = await picture(340, 626, "dark");
+  const page = await browser.newPage({ viewport: { width: 1480, height: 696 } });
   await page.setContent(`<style>
-    body { margin: 0; height: 716px; background: #e4d8ca; display: flex; gap: 30px; align-items: center; justify-content: center }
+    body { margin: 0; height: 696px; background: #e4d8ca; display: flex; gap: 30px; align-items: center; justify-content: center }
     img { display: block; border-radius: 16px }
     .phone { border-radius: 26px; border: 7px solid #1d1613 }
   </style><img class="wide" src="${wide}"><img class="phone" src="${phone}">`);
   await page.screenshot({ path: file });
-  const size = statSync(file).size;
-  console.error(`${file}: ${size} bytes`);
-  if (size > LARGEST) throw new Error(`the picture is larger than ${LARGEST} bytes`);
+  await page.close();
+  const playing = join(dirname(file), "aurora.png");
+  await aurora(playing);
+  for (const taken of [file, playing]) {
+    const size = statSync(taken).size;
+    console.error(`${taken}: ${size} bytes`);
+    if (size > LARGEST) throw new Error(`${taken} is larger than ${LARGEST} bytes`);
+  }
 } finally {
   await browser.close();
   await hearth.stop();
+}
+
+/** Aurora with a look that shows what a strip can do, once the beat is found. */
+async function aurora(file) {
+  await hearth.ask("api/aurora/look", { effect: "plasma", palette: "aurora" });
+  const look = { viewport: { width: 1040, height: 640 }, colorScheme: "dark" };
+  const { page, context, faults } = await resident(browser, hearth, look);
+  await page.goto(hearth.url + "#/aurora");
+  await page.getByText(/\d+ BPM/).first().waitFor({ timeout: 30_000 });
+  await page.mouse.move(0, 0);
+  await page.waitForTimeout(1500);
+  await page.screenshot({ path: file });
+  faults.check();
+  await context.close();
 }
