@@ -9,6 +9,8 @@ use crate::policy::Caller;
 use crate::text::clean;
 use serde_json::{Value, json};
 
+/// A lamp is away when so many packets to it failed one after the other.
+const UNHEARD: u64 = 25;
 /// A palette is shown by so many of its colours.
 const STEPS: usize = 8;
 
@@ -78,6 +80,9 @@ async fn lamps(aurora: &Aurora, caller: &Caller) -> Vec<Value> {
         let counts = report.map(|report| report.counts.clone()).unwrap_or_default();
         let state = match report {
             None => "idle".to_owned(),
+            Some(report) if report.away.is_none() && counts.errors_in_a_row >= UNHEARD => {
+                "nobody takes its pictures".to_owned()
+            }
             Some(report) => report.away.as_ref().map_or_else(|| "ok".into(), |why| clean(why, 200)),
         };
         json!({

@@ -89,6 +89,13 @@ fn offsets(begin: f64, taps: &[f64]) -> Result<(f64, f64, usize), Error> {
     if count > TAPS_MAX {
         return Err(Error::invalid(format!("{count} taps; {TAPS_MAX} are enough")));
     }
+    // Many taps in one flash have a middle like any others, but nobody saw a flash for each.
+    let (first, last) = taps.iter().fold((f64::MAX, f64::MIN), |(a, b), t| (a.min(*t), b.max(*t)));
+    if last - first < PERIOD * 0.6 * (count - 1) as f64 {
+        return Err(Error::invalid(
+            "these taps are quicker than the flashes; tap once with each flash",
+        ));
+    }
     // Taps are places on a circle of one period: their mean direction says where to cut it open.
     let turn = std::f64::consts::TAU / PERIOD;
     let (sin, cos) = taps.iter().fold((0.0, 0.0), |(sin, cos), tap| {
@@ -125,6 +132,12 @@ mod tests {
     fn taps(late: f64, count: usize) -> Vec<f64> {
         let shake = [0.0, 0.012, -0.018, 0.025, -0.007, -0.022, 0.016];
         (0..count).map(|k| 50.0 + PERIOD * k as f64 + late + shake[k % 7]).collect()
+    }
+
+    #[test]
+    fn taps_that_are_quicker_than_the_flashes_say_nothing() {
+        let quick: Vec<f64> = (0..30).map(|k| 50.0 + 0.005 * f64::from(k)).collect();
+        assert!(habit(50.0, &quick).unwrap_err().to_string().contains("quicker"));
     }
 
     #[test]

@@ -137,6 +137,21 @@ impl Aurora {
         Ok(result)
     }
 
+    /// Forgets what taps said of a lamp.
+    ///
+    /// # Errors
+    /// Refused for a token of some entities; NotFound for a lamp that is not there; what the store says.
+    pub(in crate::aurora) async fn forget_taps(
+        &self,
+        caller: &Caller,
+        lamp: &str,
+    ) -> Result<TapResult, Error> {
+        whole_house(caller)?;
+        self.are_known(&[lamp.to_owned()])?;
+        self.lamps().latencies().tapped(lamp, None).await?;
+        Ok(TapResult { taps: 0, found: None, hint: None })
+    }
+
     /// Measures a lamp by its answers, `times` commands up and down.
     ///
     /// # Errors

@@ -63,7 +63,7 @@ struct Measured {
 struct TapArgs {
     /// Its name
     lamp: String,
-    /// start, tap, end
+    /// start, tap, end, forget
     action: String,
 }
 
@@ -204,9 +204,12 @@ async fn tapped(aurora: Aurora, call: Call, args: TapArgs) -> Result<Value, Erro
         "start" => aurora.tap_start(&call.caller, &args.lamp).await?,
         "tap" => aurora.tap(&args.lamp).await?,
         "end" => aurora.tap_end(&args.lamp).await?,
+        "forget" => aurora.forget_taps(&call.caller, &args.lamp).await?,
         other => {
             let other = clean(other, 40);
-            return Err(Error::invalid(format!("action: '{other}' is none of start, tap, end")));
+            return Err(Error::invalid(format!(
+                "action: '{other}' is none of start, tap, end, forget"
+            )));
         }
     };
     let mut answer = json!({ "taps": result.taps });

@@ -297,6 +297,9 @@ fn somebody_who_taps_along_tells_how_late_a_lamp_is() {
     tap("end");
     let lamp = ok(hearth.get("/api/aurora/status"))["lamps"][0].clone();
     assert_eq!(lamp["latency_source"], "tapped", "{lamp}");
+    tap("forget");
+    let lamp = ok(hearth.get("/api/aurora/status"))["lamps"][0].clone();
+    assert_ne!(lamp["latency_source"], "tapped", "{lamp}");
     assert!(strip.falls_silent());
 }
 
