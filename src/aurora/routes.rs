@@ -6,11 +6,10 @@
 use crate::aurora::{Aurora, levels, status};
 use crate::error::Error;
 use crate::http::{
-    Bytes, Extension, HeaderMap, Json, Query, Response, Router, State, Uri, get, header, post,
+    Bytes, Extension, HeaderMap, Json, Response, Router, State, Uri, get, post, read,
 };
-use crate::mcp::{Answer, Call, Toolbox};
+use crate::mcp::Toolbox;
 use crate::policy::{Caller, Level};
-use crate::text::clean;
 use serde_json::{Map, Value};
 
 /// What the handlers share.
@@ -142,11 +141,7 @@ async fn list(
     who: Who,
     uri: Uri,
 ) -> Result<Json<Value>, Error> {
-    let asked = Query::<Vec<(String, String)>>::try_from_uri(&uri);
-    let Query(asked) = asked.map_err(|e| {
-        let why = clean(&e.body_text(), 300);
-        Error::invalid(format!("{} does not take that: {why}", uri.path()))
-    })?;
+    let asked: Vec<(String, String)> = read::query(&uri)?;
     // Numbers and truth values are written as such.
     let value = |text: String| serde_json::from_str(&text).unwrap_or(Value::String(text));
     let args = asked.into_iter().map(|(name, text)| (name, value(text))).collect();
@@ -160,23 +155,11 @@ async fn call(
     args: Map<String, Value>,
 ) -> Result<Json<Value>, Error> {
     desk.aurora.policy().check(&caller, "aurora", Level::Read)?;
-    match desk.toolbox.call(Call::new(caller), tool, args).await? {
-        Answer::Value(reply) => Ok(Json(reply.value)),
-        _ => Err(Error::broken(format!("{tool} gave an answer that has no place here"))),
-    }
+    desk.toolbox.value(caller, tool, args).await.map(Json)
 }
 
 /// Reads a body that is a JSON object; none at all is one without fields.
 fn object(headers: &HeaderMap, body: &Bytes) -> Result<Map<String, Value>, Error> {
-    // A form of a foreign page can send anything but this type.
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    if !kind.is_some_and(|kind| kind.trim().starts_with("application/json")) {
-        return Err(Error::invalid("the body is JSON: send Content-Type: application/json"));
-    }
-    if body.is_empty() {
-        return Ok(Map::new());
-    }
-    serde_json::from_slice(body).map_err(|e| {
-        Error::invalid(format!("the body is no JSON object ({e}); write it like {{}}"))
-    })
+    let body = if body.is_empty() { &Bytes::from_static(b"{}") } else { body };
+    read::object(headers, body, "{}")
 }

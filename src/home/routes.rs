@@ -9,13 +9,10 @@ use crate::home::select::{Filter, Sight, Wanted, missing};
 use crate::home::text::clean;
 use crate::home::tools::{self, CallArgs};
 use crate::home::{Home, view};
-use crate::http::{
-    Bytes, Extension, HeaderMap, Json, Path, Query, Router, State, Uri, get, header, post,
-};
+use crate::http::{Bytes, Extension, HeaderMap, Json, Path, Router, State, Uri, get, post, read};
 use crate::mcp::{Call, page};
 use crate::policy::{Caller, Level};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -47,14 +44,6 @@ pub fn routes(home: &Home) -> Router {
 }
 
 type Who = Extension<Caller>;
-
-/// Reads what stands behind the question mark.
-fn asked<T: DeserializeOwned>(uri: &Uri) -> Result<T, Error> {
-    let read = Query::<T>::try_from_uri(uri);
-    read.map(|Query(asked)| asked).map_err(|e| {
-        Error::invalid(format!("{} does not take that: {}", uri.path(), clean(&e.body_text(), 300)))
-    })
-}
 
 async fn houses(State(home): State<Home>, Extension(caller): Who) -> Result<Json<Value>, Error> {
     home.policy().check(&caller, "home", Level::Read)?;
@@ -115,7 +104,7 @@ async fn entities(
     uri: Uri,
 ) -> Result<Json<Value>, Error> {
     home.policy().check(&caller, "home", Level::Read)?;
-    let asked: Asked = asked(&uri)?;
+    let asked: Asked = read::query(&uri)?;
     let house = home.house(asked.house.as_deref())?;
     let cache = house.known()?;
     let wanted = Wanted {
@@ -173,26 +162,12 @@ async fn entity(
     uri: Uri,
 ) -> Result<Json<Value>, Error> {
     home.policy().check(&caller, "home", Level::Read)?;
-    let which: Which = asked(&uri)?;
+    let which: Which = read::query(&uri)?;
     let house = home.house(which.house.as_deref())?;
     let cache = house.known()?;
     let sight = home.sight(&caller);
     let entity = sight.get(&cache, &id).ok_or_else(|| missing(&cache, sight, &id))?;
     Ok(Json(view::json(house, &cache, sight, &id, entity)))
-}
-
-/// Checks that a body is sent as JSON: a form of a foreign page can send anything but that.
-///
-/// # Errors
-/// Invalid, about `what`.
-pub(super) fn must_be_json(what: &str, headers: &HeaderMap) -> Result<(), Error> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    match kind.is_some_and(|kind| kind.trim().starts_with("application/json")) {
-        true => Ok(()),
-        false => {
-            Err(Error::invalid(format!("{what} is JSON: send Content-Type: application/json")))
-        }
-    }
 }
 
 async fn call(
@@ -202,7 +177,7 @@ async fn call(
     body: Bytes,
 ) -> Result<Json<Value>, Error> {
     home.policy().check(&caller, "home", Level::Control)?;
-    must_be_json("a call", &headers)?;
+    read::must_be_json("a call", &headers)?;
     let mut asked: Map<String, Value> = serde_json::from_slice(&body).map_err(|e| {
         Error::invalid(format!(
             "the body is no JSON object ({e}); write it like {{\"service\": \"light.turn_on\", \

@@ -5,7 +5,7 @@
 
 use crate::error::Error;
 use crate::mcp::{Ability, Answer, Ask, Call, Client, Prompt, Questions, Tool, Toolbox, wire};
-use crate::policy::{Outcome, Question, may_be_a_code, names_a_code};
+use crate::policy::{Caller, Outcome, Question, may_be_a_code, names_a_code};
 use futures_util::FutureExt;
 use serde_json::{Map, Value, json};
 use std::panic::AssertUnwindSafe;
@@ -29,6 +29,22 @@ impl Toolbox {
         let known = self.held().tools.get(name).cloned();
         let known = known.ok_or_else(|| Error::not_found(format!("there is no tool '{name}'")))?;
         self.run(known.tool, call, args).await
+    }
+
+    /// Calls a tool for a route, which shows the value alone. Policy and audit see it as any call.
+    ///
+    /// # Errors
+    /// As [`Toolbox::call`]; Broken for a tool that answers something else than a value.
+    pub async fn value(
+        &self,
+        caller: Caller,
+        name: &str,
+        args: Map<String, Value>,
+    ) -> Result<Value, Error> {
+        match self.call(Call::new(caller), name, args).await? {
+            Answer::Value(reply) => Ok(reply.value),
+            _ => Err(Error::broken(format!("{name} gave an answer that has no place here"))),
+        }
     }
 
     pub(crate) async fn run(

@@ -3,10 +3,9 @@
 use crate::error::Error;
 use crate::home::Home;
 use crate::home::changes::undo::Undoer;
-use crate::home::routes::must_be_json;
 use crate::home::text::clean;
 use crate::home::tools::{UndoArgs, list_changes, undo_change};
-use crate::http::{Bytes, Extension, HeaderMap, Json, Path, Query, State, Uri};
+use crate::http::{Bytes, Extension, HeaderMap, Json, Path, Query, State, Uri, read};
 use crate::mcp::Call;
 use crate::policy::{Caller, Level};
 use serde::Deserialize;
@@ -49,7 +48,7 @@ pub(crate) async fn undo(
     body: Bytes,
 ) -> Result<Json<Value>, Error> {
     home.policy().check(&caller, "home", Level::Control)?;
-    must_be_json("an undo", &headers)?;
+    read::must_be_json("an undo", &headers)?;
     let wish: Wish = serde_json::from_slice(&body).map_err(|e| {
         Error::invalid(format!("the body must be like {{\"dry_run\": true}}, or {{}}: {e}"))
     })?;

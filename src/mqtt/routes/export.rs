@@ -2,12 +2,12 @@
 
 use crate::error::Error;
 use crate::http::{
-    Body, Bytes, Extension, HeaderValue, IntoResponse, Response, State, Uri, header,
+    Body, Bytes, Extension, HeaderValue, IntoResponse, Response, State, Uri, header, read,
 };
 use crate::mqtt::filter::Filter;
 use crate::mqtt::inbox::Kept;
 use crate::mqtt::record::format::{Head, Writer};
-use crate::mqtt::routes::{Desk, Who, asked, filter, session};
+use crate::mqtt::routes::{Desk, Who, filter, session};
 use crate::mqtt::session::Session;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub(super) async fn export(
     Extension(caller): Who,
     uri: Uri,
 ) -> Result<Response, Error> {
-    let asked: Asked = asked(&uri)?;
+    let asked: Asked = read::query(&uri)?;
     let session = session(&desk, &caller, asked.session.as_deref())?;
     let filter = filter(asked.filter.as_deref())?;
     let (first, newest) = {

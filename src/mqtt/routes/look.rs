@@ -1,10 +1,10 @@
 //! What the home's broker and its messages look like now: status, tree, messages, charts.
 
 use crate::error::Error;
-use crate::http::{Extension, Json, State, Uri};
+use crate::http::{Extension, Json, State, Uri, read};
 use crate::mqtt::inbox::Kept;
 use crate::mqtt::levels::{self, Level};
-use crate::mqtt::routes::{Desk, Who, asked, filter, session};
+use crate::mqtt::routes::{Desk, Who, filter, session};
 use crate::mqtt::session::{self, Session};
 use crate::mqtt::{may_see, show};
 use crate::policy;
@@ -91,7 +91,7 @@ pub(super) async fn topics(
     Extension(caller): Who,
     uri: Uri,
 ) -> Result<Json<Value>, Error> {
-    let asked: Place = asked(&uri)?;
+    let asked: Place = read::query(&uri)?;
     let session = session(&desk, &caller, asked.session.as_deref())?;
     let (below, after) = (asked.below.as_deref(), asked.after.as_deref());
     let most = asked.limit.unwrap_or(LEVELS).clamp(1, LEVELS);
@@ -144,7 +144,7 @@ pub(super) async fn messages(
     Extension(caller): Who,
     uri: Uri,
 ) -> Result<Json<Value>, Error> {
-    let asked: Wanted = asked(&uri)?;
+    let asked: Wanted = read::query(&uri)?;
     let session = session(&desk, &caller, asked.session.as_deref())?;
     let filter = filter(asked.filter.as_deref())?;
     let text = asked.text.as_deref().map(str::to_lowercase).filter(|text| !text.is_empty());
@@ -202,7 +202,7 @@ pub(super) async fn series(
     Extension(caller): Who,
     uri: Uri,
 ) -> Result<Json<Value>, Error> {
-    let asked: Span = asked(&uri)?;
+    let asked: Span = read::query(&uri)?;
     let session = session(&desk, &caller, asked.session.as_deref())?;
     let seconds = desk.mqtt.series().of(&session.id, asked.seconds.unwrap_or(300));
     Ok(Json(json!({

@@ -10,14 +10,12 @@ mod stream;
 mod topic;
 
 use crate::error::Error;
-use crate::http::{Extension, Query, Router, Uri, get, post};
+use crate::http::{Extension, Router, get, post};
 use crate::mcp::Toolbox;
 use crate::mqtt::Mqtt;
 use crate::mqtt::filter::Filter;
 use crate::mqtt::session::Session;
 use crate::policy::{Caller, Level};
-use crate::text;
-use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
 /// The paths of the routes, for whoever asks for one that is not there.
@@ -60,15 +58,6 @@ pub fn routes(mqtt: &Mqtt, toolbox: &Toolbox) -> Router {
 }
 
 type Who = Extension<Caller>;
-
-/// Reads what stands behind the question mark.
-fn asked<T: DeserializeOwned>(uri: &Uri) -> Result<T, Error> {
-    let read = Query::<T>::try_from_uri(uri);
-    read.map(|Query(asked)| asked).map_err(|e| {
-        let why = text::clean(&e.body_text(), 300);
-        Error::invalid(format!("{} does not take that: {why}", uri.path()))
-    })
-}
 
 /// Returns the session that is asked about, when the caller may look at it.
 fn session(desk: &Desk, caller: &Caller, id: Option<&str>) -> Result<Arc<Session>, Error> {

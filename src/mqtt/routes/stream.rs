@@ -6,10 +6,10 @@
 //! before this reader came by, with `{"lost":null}` where nobody knows. The bus has no part in it.
 
 use crate::error::Error;
-use crate::http::{Bytes, Extension, HeaderMap, Response, State, Uri, sse};
+use crate::http::{Bytes, Extension, HeaderMap, Response, State, Uri, read, sse};
 use crate::mqtt::filter::Filter;
 use crate::mqtt::inbox::Kept;
-use crate::mqtt::routes::{Desk, Who, asked, filter, session};
+use crate::mqtt::routes::{Desk, Who, filter, session};
 use crate::mqtt::session::Session;
 use crate::mqtt::{Mqtt, show};
 use crate::web;
@@ -46,7 +46,7 @@ pub(super) async fn stream(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, Error> {
-    let asked: Asked = asked(&uri)?;
+    let asked: Asked = read::query(&uri)?;
     let session = session(&desk, &caller, asked.session.as_deref())?;
     let filter = filter(asked.filter.as_deref())?;
     let newest = session.inbox().totals().messages;

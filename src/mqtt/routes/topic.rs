@@ -1,9 +1,9 @@
 //! One topic: its newest message, its counts, and what it said before, with numbers for a plot.
 
 use crate::error::Error;
-use crate::http::{Extension, Json, State, Uri};
+use crate::http::{Extension, Json, State, Uri, read};
 use crate::mqtt::inbox::Kept;
-use crate::mqtt::routes::{Desk, Who, asked, session};
+use crate::mqtt::routes::{Desk, Who, session};
 use crate::mqtt::show;
 use crate::text;
 use serde::Deserialize;
@@ -38,7 +38,7 @@ pub(super) async fn topic(
     Extension(caller): Who,
     uri: Uri,
 ) -> Result<Json<Value>, Error> {
-    let asked: Asked = asked(&uri)?;
+    let asked: Asked = read::query(&uri)?;
     let session = session(&desk, &caller, asked.session.as_deref())?;
     let most = asked.limit.unwrap_or(50).clamp(1, PAST);
     let (about, past, seen) = {
