@@ -1,6 +1,6 @@
 // What the page knows of Aurora: its status, and the frames of the stream of levels.
 import { signal } from "@preact/signals";
-import { get, lines, loader, post, tell } from "hearth/ui";
+import { lines, loader, open, persist, post, tell } from "hearth/ui";
 
 export interface Lamp {
   name: string;
@@ -92,37 +92,21 @@ function take(frame: Frame) {
   if (!same) words.value = { bpm, key, arc, clipped, open };
 }
 
-const PAUSE = 1_500;
-
 /** Reads the stream of levels until it is told to stop: sound is captured only for that long. */
 export function listen(): () => void {
-  const stop = new AbortController();
-  async function run() {
-    const answer = await fetch("api/aurora/levels", {
-      headers: { accept: "text/event-stream" },
-      signal: stop.signal,
-      cache: "no-store",
-    });
-    if (!answer.ok || !answer.body) throw new Error(`status ${answer.status}`);
-    broken.value = null;
-    for await (const event of lines(answer.body)) {
-      if (event?.name === "frame") take(JSON.parse(event.data) as Frame);
-    }
-  }
-  async function keep() {
-    while (!stop.signal.aborted) {
-      try {
-        await run();
-      } catch (e) {
-        if (stop.signal.aborted) return;
-        broken.value = e instanceof Error ? e.message : String(e);
+  return persist(
+    async (signal) => {
+      const body = await open("api/aurora/levels", signal);
+      broken.value = null;
+      for await (const event of lines(body)) {
+        if (event?.name === "frame") take(JSON.parse(event.data) as Frame);
       }
+    },
+    (why) => {
       now.frame = null;
-      await new Promise((done) => setTimeout(done, PAUSE));
-    }
-  }
-  void keep();
-  return () => stop.abort();
+      if (why) broken.value = why;
+    },
+  );
 }
 
 /** Asks Aurora to do something and shows what became of it. */
@@ -137,5 +121,3 @@ export async function act(verb: string, what: Record<string, unknown> = {}): Pro
     await status.again();
   }
 }
-
-export const list = () => get<{ timelines: Timeline[] }>("api/aurora/timelines");

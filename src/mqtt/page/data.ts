@@ -1,6 +1,6 @@
 // What the page knows of the broker: status, the chosen session, and the stream of messages.
 import { computed, signal } from "@preact/signals";
-import { get, lines, loader } from "hearth/ui";
+import { get, lines, loader, open, persist } from "hearth/ui";
 import { useEffect } from "preact/hooks";
 
 export interface Payload {
@@ -94,27 +94,19 @@ interface Taker {
   failed: (why: string | null) => void;
 }
 
-const PAUSE = 1_500;
-
 /** Gives the newest messages of a filter and then each as it arrives; returns how to stop. */
 export function follow(filter: string, taker: Taker): () => void {
-  const stop = new AbortController();
-  async function run() {
+  async function run(signal: AbortSignal) {
     const first = await get<{ messages: Message[]; place: string }>(
       address("messages", { filter, limit: 100 }),
-      stop.signal,
+      signal,
     );
     taker.take(first.messages.reverse(), 0);
     let place = first.place;
     for (;;) {
-      const answer = await fetch(address("stream", { filter, after: place }), {
-        headers: { accept: "text/event-stream" },
-        signal: stop.signal,
-        cache: "no-store",
-      });
-      if (!answer.ok || !answer.body) throw new Error(`status ${answer.status}`);
+      const body = await open(address("stream", { filter, after: place }), signal);
       taker.failed(null);
-      for await (const event of lines(answer.body)) {
+      for await (const event of lines(body)) {
         if (!event) continue;
         if (event.id) place = event.id;
         if (event.name === "lost") taker.lost((JSON.parse(event.data) as { lost: number | null }).lost);
@@ -124,17 +116,5 @@ export function follow(filter: string, taker: Taker): () => void {
       }
     }
   }
-  async function keep() {
-    while (!stop.signal.aborted) {
-      try {
-        await run();
-      } catch (e) {
-        if (stop.signal.aborted) return;
-        taker.failed(e instanceof Error ? e.message : String(e));
-        await new Promise((done) => setTimeout(done, PAUSE));
-      }
-    }
-  }
-  void keep();
-  return () => stop.abort();
+  return persist(run, taker.failed);
 }

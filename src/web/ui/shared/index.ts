@@ -3,7 +3,7 @@ export { get, post, Refusal } from "./api";
 export { Icon } from "./icons";
 export { link, on, onGap, type Link } from "./live";
 export { loader, type Loaded } from "./load";
-export { lines } from "./sse";
+export { lines, open, persist } from "./sse";
 export { Chips, Dialog, Empty, Failed, Head, Loading, Search, Switch, tell } from "./parts";
 export { href, pageName, place, settle } from "./route";
 export { keep, kept } from "./storage";

@@ -29,6 +29,42 @@ export async function* lines(body: ReadableStream<Uint8Array>): AsyncGenerator<E
   }
 }
 
+/** Between the end of a stream and the next try. */
+const PAUSE = 1_500;
+
+/** Runs a reader of streams again and again until it is told to stop; `ended` is told why each run ended, if it failed. */
+export function persist(
+  run: (signal: AbortSignal) => Promise<void>,
+  ended: (why: string | null) => void,
+): () => void {
+  const stop = new AbortController();
+  async function keep() {
+    while (!stop.signal.aborted) {
+      try {
+        await run(stop.signal);
+        ended(null);
+      } catch (e) {
+        if (stop.signal.aborted) return;
+        ended(e instanceof Error ? e.message : String(e));
+      }
+      await new Promise((done) => setTimeout(done, PAUSE));
+    }
+  }
+  void keep();
+  return () => stop.abort();
+}
+
+/** Opens a stream of events. */
+export async function open(path: string, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
+  const answer = await fetch(path, {
+    headers: { accept: "text/event-stream" },
+    signal,
+    cache: "no-store",
+  });
+  if (!answer.ok || !answer.body) throw new Error(`status ${answer.status}`);
+  return answer.body;
+}
+
 function parse(part: string): Event | null {
   const event: Event = { id: "", name: "message", data: "" };
   let found = false;
