@@ -12,6 +12,7 @@ mod config;
 mod face;
 mod file;
 pub mod lamps;
+mod latest;
 mod levels;
 pub mod light;
 mod lines;

@@ -12,9 +12,10 @@ pub(super) mod kept;
 pub mod latency;
 pub mod queue;
 
+use crate::aurora::latest::Latest;
 use crate::aurora::light::Light;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicU32, AtomicU64, fence};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// What a lamp should show.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -102,52 +103,22 @@ impl Mailbox {
     }
 }
 
-/// A wish behind a count: odd while it is being written, 0 before the first.
+/// A wish as words: two channels of the colour in the first, the third and the accent in the second.
 #[derive(Debug, Default)]
-struct Slot {
-    turn: AtomicU64,
-    light: [AtomicU32; 3],
-    is_accent: AtomicU32,
-    seen: AtomicU64,
-}
-
-/// A reader that meets the writer looks again so often, and else at its next tick.
-const TRIES: u32 = 100;
+struct Slot(Latest<3>);
 
 impl Slot {
     fn put(&self, wish: Wish) {
-        let turn = self.turn.load(Relaxed);
-        self.turn.store(turn + 1, Relaxed);
-        // The odd count is out before any part of the wish.
-        fence(Release);
-        for (cell, value) in self.light.iter().zip(wish.light.0) {
-            cell.store(value.to_bits(), Relaxed);
-        }
-        self.is_accent.store(wish.accent.into(), Relaxed);
-        self.seen.store(wish.seen.to_bits(), Relaxed);
-        self.turn.store(turn + 2, Release);
+        let [r, g, b] = wish.light.0.map(|x| u64::from(x.to_bits()));
+        self.0.put([r << 32 | g, b << 32 | u64::from(wish.accent), wish.seen.to_bits()]);
     }
 
     fn take(&self, place: &mut u64) -> Option<Wish> {
-        for _ in 0..TRIES {
-            let turn = self.turn.load(Acquire);
-            if turn == *place || turn == 0 {
-                return None;
-            }
-            if turn % 2 == 1 {
-                std::hint::spin_loop();
-                continue;
-            }
-            let light = Light(std::array::from_fn(|k| f32::from_bits(self.light[k].load(Relaxed))));
-            let accent = self.is_accent.load(Relaxed) != 0;
-            let seen = f64::from_bits(self.seen.load(Relaxed));
-            fence(Acquire);
-            if self.turn.load(Relaxed) == turn {
-                *place = turn;
-                return Some(Wish { light, accent, seen });
-            }
-        }
-        None
+        let [red_green, blue_accent, seen] = self.0.take(place)?;
+        let high = |word: u64| f32::from_bits((word >> 32) as u32);
+        let light = Light([high(red_green), f32::from_bits(red_green as u32), high(blue_accent)]);
+        let accent = blue_accent as u32 != 0;
+        Some(Wish { light, accent, seen: f64::from_bits(seen) })
     }
 }
 
@@ -155,6 +126,7 @@ impl Slot {
 mod tests {
     use super::*;
     use std::sync::atomic::AtomicBool;
+    use std::sync::atomic::Ordering::{Acquire, Release};
 
     fn wish(seen: f64, accent: bool) -> Wish {
         Wish { light: Light([seen as f32; 3]), accent, seen }
