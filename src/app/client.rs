@@ -117,7 +117,7 @@ pub(super) fn audio_test(
     const OTHERS: &[&str] =
         &["general", "http", "policy", "mcp", "home", "mqtt", "store", "plugins", "demo"];
     let config = config::find(options).without(OTHERS).whole()?;
-    let test = aurora::listen::Test { config: &config.aurora.sound(), input, seconds, save };
+    let test = aurora::listen::Test { config: &config.aurora, input, seconds, save };
     match aurora::test_input(&test, &mut std::io::stdout().lock()) {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(e) if e.kind() == Kind::Invalid => Err(e),

@@ -91,7 +91,7 @@ impl Default for Config {
 impl Config {
     /// Returns what would be refused at the start, all of it.
     pub fn faults(&self) -> Vec<Fault> {
-        let mut faults = self.sound().faults();
+        let mut faults = listen::faults(self);
         faults.extend(self.lights(self.lamp.clone()).faults("aurora"));
         if !(1..=50).contains(&self.home_calls_per_second) {
             let text = "must be from 1 to 50; Home Assistant and Zigbee bear about 8";
@@ -102,19 +102,6 @@ impl Config {
             faults.push(Fault::new("aurora.mqtt_messages_per_second", text));
         }
         faults
-    }
-
-    /// The part that concerns listening.
-    pub fn sound(&self) -> listen::Config {
-        listen::Config {
-            input: self.input.clone(),
-            inputs: self.inputs.clone(),
-            pcm_format: self.pcm_format.clone(),
-            card_format: self.card_format.clone(),
-            automatic_gain: self.automatic_gain,
-            delay_ms: self.delay_ms,
-            repeat: self.repeat,
-        }
     }
 
     /// How these lamps are driven.

@@ -7,6 +7,7 @@
 
 use crate::aurora::Aurora;
 use crate::aurora::analyse::{Key, Level as LevelOf};
+use crate::aurora::lamps::Lamp;
 use crate::aurora::listen::{Follower, Heard, Joined};
 use crate::aurora::moment::{Moment, Watcher};
 use crate::aurora::show::Profile;
@@ -39,6 +40,7 @@ pub(super) fn stream(
         _joined: aurora.listening().join(),
         heard: aurora.listening().follow()?,
         looks: aurora.looks(),
+        lamps: aurora.rosters(),
         rehearsal: aurora.rehearse(&caller)?,
         names: names(aurora, &caller),
         watcher: Watcher::default(),
@@ -57,6 +59,7 @@ struct Feed {
     _joined: Joined,
     heard: Follower,
     looks: watch::Receiver<Profile>,
+    lamps: watch::Receiver<Vec<Lamp>>,
     rehearsal: Rehearsal,
     /// The lamps that are rehearsed on.
     names: Vec<String>,
@@ -95,16 +98,26 @@ impl Feed {
 
     /// Takes over what was changed since the last event.
     fn renew(&mut self) {
+        // What a limited token sees may change in the house, too.
+        let is_limited = !self.caller.grant.entities.is_open();
+        if is_limited || self.lamps.has_changed().unwrap_or_default() {
+            self.lamps.mark_unchanged();
+            self.stage();
+        }
+        if self.looks.has_changed().unwrap_or_default() {
+            let look = self.looks.borrow_and_update().clone();
+            self.rehearsal.change(&look);
+        }
+    }
+
+    /// Rehearses on the lamps that there are now, when they are others.
+    fn stage(&mut self) {
         let names = names(&self.aurora, &self.caller);
         if names != self.names {
             match self.aurora.rehearse(&self.caller) {
                 Ok(rehearsal) => (self.rehearsal, self.names) = (rehearsal, names),
                 Err(e) => log::debug!("the page cannot show these lamps: {e}"),
             }
-        }
-        if self.looks.has_changed().unwrap_or_default() {
-            let look = self.looks.borrow_and_update().clone();
-            self.rehearsal.change(&look);
         }
     }
 

@@ -6,13 +6,20 @@ use crate::aurora::show::{Palette, Zone, effects};
 use crate::aurora::studio::{Place, UNSAVED};
 use crate::error::Error;
 use crate::policy::Caller;
-use crate::text::clean;
+use crate::text::{clean, hex};
 use serde_json::{Value, json};
+use std::sync::LazyLock;
 
 /// A lamp is away when so many packets to it failed one after the other.
 const UNHEARD: u64 = 25;
 /// A palette is shown by so many of its colours.
 const STEPS: usize = 8;
+
+/// The built-in palettes as the page shows them. Each is a table that takes some time to make.
+static PALETTES: LazyLock<Value> = LazyLock::new(|| {
+    let palette = |name| Some(json!({ "name": name, "colours": colours(&Palette::named(name)?) }));
+    Palette::names().filter_map(palette).collect()
+});
 
 /// Everything but the levels, which come as a stream.
 ///
@@ -48,9 +55,7 @@ pub(super) async fn status(aurora: &Aurora, caller: &Caller) -> Result<Value, Er
         "effects": effects::all().map(|effect| json!({
             "name": effect.name, "about": effect.what,
         })).collect::<Vec<_>>(),
-        "palettes": Palette::names().filter_map(|name| Some(json!({
-            "name": name, "colours": colours(&Palette::named(name)?),
-        }))).collect::<Vec<_>>(),
+        "palettes": *PALETTES,
         "profiles": aurora.shelf().names()?,
         "profile": Some(&look.name).filter(|name| *name != UNSAVED),
         "playback": playback.as_ref().map(shown),
@@ -108,7 +113,7 @@ fn label(name: &str) -> String {
 fn colours(palette: &Palette) -> Vec<String> {
     let hex = |n: usize| {
         let [r, g, b] = palette.at(n as f32 / (STEPS - 1) as f32).bytes(2.2);
-        format!("#{r:02x}{g:02x}{b:02x}")
+        format!("#{}", hex(&[r, g, b]))
     };
     (0..STEPS).map(hex).collect()
 }

@@ -28,7 +28,8 @@ mod wake;
 mod wav;
 mod wled;
 
-pub use config::Config;
+pub use crate::aurora::Config;
+pub use config::faults;
 pub use meter::Test;
 pub use report::{Doing, Report};
 pub use slot::Heard;

@@ -2,6 +2,7 @@
 
 use crate::aurora::analyse::Frame;
 use crate::aurora::listen::choice::Choice;
+use crate::aurora::listen::config::card_form;
 use crate::aurora::listen::mix::Form;
 use crate::aurora::listen::{Config, pcm, play, wled};
 use crate::error::Error;
@@ -73,7 +74,7 @@ pub(super) fn open(choice: &Choice, config: &Config) -> Result<Box<dyn Source>, 
 #[cfg(feature = "alsa")]
 fn hardware(choice: &Choice, config: &Config) -> Result<Box<dyn Source>, Error> {
     use crate::aurora::listen::card::Card;
-    let wanted = config.card_form()?;
+    let wanted = card_form(config)?;
     if let Choice::Card(hardware) = choice {
         return Ok(Box::new(Card::open(hardware, wanted)?));
     }

@@ -100,7 +100,7 @@ impl Aurora {
             own => PathBuf::from(own),
         };
         let shared = Shared {
-            listening: Listening::start(&config.sound(), tasks)?,
+            listening: Listening::start(config, tasks)?,
             lamps: Lamps::start(tasks, mdns, ask, store).await?,
             house: home.map(|home| HouseLamps::start(home, policy, store, tasks)),
             broker: mqtt.map(|mqtt| MqttLamps::start(mqtt, policy, store, tasks)),
@@ -165,19 +165,26 @@ impl Aurora {
 
     /// The lamps that this caller may use.
     pub(super) fn roster(&self, caller: &Caller) -> Vec<Lamp> {
-        let all = self.shared.roster.all();
-        all.into_iter().filter(|lamp| self.may_use(caller, lamp)).collect()
+        let mut all = self.shared.roster.all();
+        self.hide(caller, &mut all);
+        all
     }
 
-    /// Whether a caller may use this lamp, or even know of it.
-    fn may_use(&self, caller: &Caller, lamp: &Lamp) -> bool {
+    /// Leaves out the lamps that a caller may not use, or even know of.
+    fn hide(&self, caller: &Caller, lamps: &mut Vec<Lamp>) {
         if caller.grant.entities.is_open() {
-            return true;
+            return;
         }
-        let seen = |house: &HouseLamps| {
-            house.list(caller).is_ok_and(|all| all.iter().any(|light| light.id == lamp.address))
-        };
-        lamp.kind == Kind::Home && self.shared.house.as_ref().is_some_and(seen)
+        let house = self.shared.house.as_ref();
+        let seen = house.and_then(|house| house.list(caller).ok()).unwrap_or_default();
+        lamps.retain(|lamp| {
+            lamp.kind == Kind::Home && seen.iter().any(|light| light.id == lamp.address)
+        });
+    }
+
+    /// Told whenever lamps are added or removed.
+    pub(super) fn rosters(&self) -> watch::Receiver<Vec<Lamp>> {
+        self.shared.roster.watch()
     }
 
     /// Adds a lamp.

@@ -5,7 +5,7 @@ use crate::aurora::listen::Heard;
 use crate::aurora::moment::Moment;
 use crate::aurora::show::{Desk, Fixture, Paint, Profile, Show};
 use crate::error::Error;
-use std::fmt::Write;
+use crate::text::hex;
 
 /// The page shows at most so many lights of a lamp.
 const SHOWN: usize = 60;
@@ -52,7 +52,7 @@ impl Rehearsal {
     }
 
     fn all(&mut self, paint: impl Fn(&mut Show, usize, &mut [Light])) -> Vec<String> {
-        let lamps = self.desk.lamps().to_vec();
+        let lamps = self.desk.lamps();
         let mut shown = Vec::with_capacity(lamps.len());
         for (number, lamp) in lamps.iter().enumerate() {
             let lights = &mut self.lights[..lamp.pixels];
@@ -66,13 +66,8 @@ impl Rehearsal {
 /// The colours of a lamp, of a long one every so many lights.
 fn digits(lights: &[Light]) -> String {
     let count = lights.len().min(SHOWN);
-    let mut text = String::with_capacity(6 * count);
-    for n in 0..count {
-        let [r, g, b] = lights[n * lights.len() / count].bytes(GAMMA);
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{r:02x}{g:02x}{b:02x}");
-    }
-    text
+    let bytes = (0..count).flat_map(|n| lights[n * lights.len() / count].bytes(GAMMA));
+    hex(&bytes.collect::<Vec<u8>>())
 }
 
 #[cfg(test)]

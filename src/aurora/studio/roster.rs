@@ -5,7 +5,7 @@ use crate::aurora::lamps::{Kind, LAMPS_MAX, Lamp};
 use crate::error::Error;
 use crate::store::Store;
 use crate::text::clean;
-use std::sync::{Mutex, PoisonError};
+use tokio::sync::watch;
 
 const TABLE: &str = "aurora";
 const KEY: &str = "lamps";
@@ -14,7 +14,7 @@ const KEY: &str = "lamps";
 pub(super) struct Roster {
     config: Config,
     store: Store,
-    added: Mutex<Vec<Lamp>>,
+    added: watch::Sender<Vec<Lamp>>,
 }
 
 impl Roster {
@@ -29,13 +29,22 @@ impl Roster {
                 Vec::new()
             }
         };
-        Ok(Roster { config: config.clone(), store: store.clone(), added: Mutex::new(added) })
+        Ok(Roster {
+            config: config.clone(),
+            store: store.clone(),
+            added: watch::Sender::new(added),
+        })
+    }
+
+    /// Told whenever lamps are added or removed.
+    pub(super) fn watch(&self) -> watch::Receiver<Vec<Lamp>> {
+        self.added.subscribe()
     }
 
     /// All lamps. One that was added has no say where the settings name one alike.
     pub(super) fn all(&self) -> Vec<Lamp> {
         let mut all = self.config.lamp.clone();
-        let added = self.added.lock().unwrap_or_else(PoisonError::into_inner);
+        let added = self.added.borrow();
         all.extend(added.iter().filter(|one| self.configured(&one.name).is_none()).cloned());
         all
     }
@@ -57,7 +66,7 @@ impl Roster {
             )));
         }
         let next = {
-            let mut next = self.added.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let mut next = self.added.borrow().clone();
             next.retain(|one| one.name != lamp.name);
             next.push(lamp);
             next
@@ -85,7 +94,7 @@ impl Roster {
             )));
         }
         let next = {
-            let mut next = self.added.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let mut next = self.added.borrow().clone();
             let before = next.len();
             next.retain(|one| one.name != name);
             if next.len() == before {
@@ -100,7 +109,7 @@ impl Roster {
         let bytes = serde_json::to_vec(&next)
             .map_err(|e| Error::broken("the lamps are no JSON").because(e))?;
         self.store.put(TABLE, KEY, &bytes, None).await?;
-        *self.added.lock().unwrap_or_else(PoisonError::into_inner) = next;
+        self.added.send_replace(next);
         Ok(())
     }
 
@@ -127,7 +136,13 @@ impl Roster {
                 .or_else(|| is_light.then(|| of(Kind::Home, name)))
                 .or_else(|| is_topic.then(|| of(Kind::Mqtt, name)));
             let lamp = lamp.ok_or_else(|| unknown(name, &self.all_names(&[])))?;
-            if !chosen.iter().any(|one| one.name == lamp.name) {
+            // One light under two names is one lamp.
+            let is_same = |one: &Lamp| {
+                let is_light = matches!(lamp.kind, Kind::Home | Kind::Mqtt);
+                one.name == lamp.name
+                    || (is_light && one.kind == lamp.kind && one.address == lamp.address)
+            };
+            if !chosen.iter().any(is_same) {
                 chosen.push(lamp);
             }
         }

@@ -90,10 +90,10 @@ impl Aurora {
         }
         let mut lamps = self.shared.roster.named(names)?;
         if names.is_empty() {
-            lamps.retain(|lamp| self.may_use(caller, lamp));
+            self.hide(caller, &mut lamps);
         }
         // A lamp that nothing is painted for is not taken: it would be dark for no reason.
-        let (mut lamps, bare): (Vec<Lamp>, Vec<Lamp>) =
+        let (lamps, bare): (Vec<Lamp>, Vec<Lamp>) =
             lamps.into_iter().partition(|lamp| look.paints(&lamp.name));
         if lamps.is_empty() && !bare.is_empty() {
             return Err(Error::invalid(format!(
@@ -106,7 +106,6 @@ impl Aurora {
             .into_iter()
             .map(|lamp| (lamp.name, "it is in no zone of the look".to_owned()))
             .collect();
-        lamps.dedup_by(|a, b| a.kind == b.kind && a.kind == Kind::Home && a.address == b.address);
         let listening = &self.shared.listening;
         let mut missing = Vec::new();
         let (own, mut left_out) = self

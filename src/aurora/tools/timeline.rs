@@ -369,8 +369,9 @@ async fn listed(aurora: Aurora, _: Call, args: ListArgs) -> Result<Value, Error>
     let all = aurora.library().list()?;
     let total = all.len();
     let most = args.limit.unwrap_or(usize::MAX).max(1);
-    let before = args.cursor.strip_prefix("after:").and_then(|n| n.parse::<usize>().ok());
-    let first = before.map_or(0, |n| n + 1);
+    // Whatever else a cursor may be is refused below.
+    let place = args.cursor.trim().strip_prefix("after:").and_then(|n| n.parse::<usize>().ok());
+    let first = place.map_or(0, |place| place + 1);
     let library = aurora.library().clone();
     let row = move |(name, bytes): (String, u64)| match library.load(&name) {
         Ok(timeline) => {
@@ -382,11 +383,12 @@ async fn listed(aurora: Aurora, _: Call, args: ListArgs) -> Result<Value, Error>
         }
         Err(e) => json!({ "id": name, "name": name, "bytes": bytes, "error": e.what() }),
     };
-    let page = rows(numbered(all.into_iter().map(row)), &args.cursor, BUDGET)?;
-    let (shown, is_cut) = (page.items, page.next.is_some());
-    let is_cut = is_cut || shown.len() > most;
-    let shown: Vec<Value> = shown.into_iter().take(most).collect();
-    let next = is_cut.then(|| format!("after:{:06}", first + shown.len() - 1));
+    // Each row reads a file: only those that are shown.
+    let wanted = numbered(all).skip(first).take(most).map(|(key, one)| (key, row(one)));
+    let page = rows(wanted, &args.cursor, BUDGET)?;
+    let shown = page.items;
+    let end = first + shown.len();
+    let next = (!shown.is_empty() && end < total).then(|| format!("after:{:06}", end - 1));
     let mut answer = json!({ "timelines": shown, "total": total });
     if let Some(next) = next {
         answer["next"] = next.into();
