@@ -28,6 +28,7 @@ pub mod devices;
 
 pub mod aurora;
 pub mod demo;
+pub mod orchestrator;
 pub mod plugins;
 
 pub mod app;
