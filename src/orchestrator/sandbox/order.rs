@@ -2,6 +2,7 @@
 
 use crate::config::Secret;
 use crate::orchestrator::sandbox::Level;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -38,7 +39,8 @@ impl Program {
 }
 
 /// What a sandbox may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Limits {
     /// Memory of all its processes, in bytes.
     pub memory_bytes: u64,
@@ -65,7 +67,7 @@ impl Default for Limits {
 }
 
 /// A host that a sandbox may connect to, by name, through our proxy.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Destination {
     /// Host name in lower case, or `*.` and a domain for all names below it.
     pub host: String,
