@@ -3,4 +3,8 @@
 //! `sandbox` says what a sandbox is and what it promises; the places that make one stand below it.
 //! Everything that a server in a sandbox says is data from outside.
 
+mod keeper;
 pub mod sandbox;
+pub mod sessions;
+
+pub use keeper::{Held, Keeper, is_lost};

@@ -25,6 +25,7 @@ mod layers;
 mod listen;
 mod mcp;
 mod mqtt;
+mod orchestrator;
 mod plugins;
 mod show;
 mod store;

@@ -5,7 +5,7 @@ mod cost;
 mod files;
 mod kill;
 mod outage;
-mod redis_server;
+pub(crate) mod redis_server;
 mod suite;
 
 use hearth::error::Error;
@@ -18,10 +18,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// A directory that is removed with the value.
-struct Dir(PathBuf);
+pub(crate) struct Dir(PathBuf);
 
 impl Dir {
-    fn new() -> Dir {
+    pub(crate) fn new() -> Dir {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let next = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("hearth-store-{}-{next}", std::process::id()));
@@ -29,7 +29,7 @@ impl Dir {
         Dir(path)
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 }
@@ -63,7 +63,7 @@ impl Opened {
 }
 
 /// Waits until `done` says so; fails the test after 20 s.
-async fn until<F: Future<Output = bool>>(what: &str, mut done: impl FnMut() -> F) {
+pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut done: impl FnMut() -> F) {
     let began = Instant::now();
     while !done().await {
         assert!(began.elapsed() < Duration::from_secs(20), "waited 20 s until {what}");

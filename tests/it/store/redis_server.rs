@@ -9,47 +9,47 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// A server that ends with the value.
-pub(super) struct RedisServer {
+pub(crate) struct RedisServer {
     dir: PathBuf,
     child: Child,
 }
 
 impl RedisServer {
     /// Starts one that flushes each write to disk, and waits until it answers.
-    pub(super) async fn start(dir: &Path) -> RedisServer {
+    pub(crate) async fn start(dir: &Path) -> RedisServer {
         RedisServer::start_with(dir, &[]).await
     }
 
     /// As [`RedisServer::start`], with more settings.
-    pub(super) async fn start_with(dir: &Path, settings: &[&str]) -> RedisServer {
+    pub(crate) async fn start_with(dir: &Path, settings: &[&str]) -> RedisServer {
         let server = RedisServer { dir: dir.to_owned(), child: spawn(dir, settings) };
         until("redis-server answers", || async { server.answers() }).await;
         server
     }
 
     /// Its address as Hearth takes it.
-    pub(super) fn url(&self) -> Secret {
+    pub(crate) fn url(&self) -> Secret {
         Secret::new(format!("unix://{}", self.socket().display()))
     }
 
-    pub(super) fn pid(&self) -> i32 {
+    pub(crate) fn pid(&self) -> i32 {
         self.child.id() as i32
     }
 
     /// Kills it, so that nothing answers.
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// Starts it again on the same files.
-    pub(super) async fn restart(&mut self) {
+    pub(crate) async fn restart(&mut self) {
         self.child = spawn(&self.dir, &[]);
         until("redis-server answers again", || async { self.answers() }).await;
     }
 
     /// Sends a command and returns the first line of the answer.
-    pub(super) fn tell(&self, command: &str) -> std::io::Result<String> {
+    pub(crate) fn tell(&self, command: &str) -> std::io::Result<String> {
         let mut socket = UnixStream::connect(self.socket())?;
         socket.set_read_timeout(Some(Duration::from_secs(2)))?;
         socket.write_all(format!("{command}\r\n").as_bytes())?;

@@ -1,0 +1,4 @@
+//! Tests of the orchestrator: sessions on every store, their ends, and servers that speak MCP.
+
+mod keeper;
+mod killed;
