@@ -193,12 +193,12 @@ fn read_confirm(tool: &Tool, given: Option<Value>) -> Result<Option<String>, Err
     }
 }
 
-/// The arguments in short, for the audit log. What goes on to a device (`data`) is named and not
-/// told, and so is whatever looks like a code: one that is misspelt is a code all the same.
+/// The arguments in short, for the audit log. What goes on to a device (`data`), to a server or into its
+/// environment (`arguments`, `env`) is named and not told, and so is whatever looks like a code: one that is misspelt is a code all the same.
 fn target(args: &Map<String, Value>) -> String {
     let told = args.iter().map(|(name, value)| {
         let told = match value {
-            Value::Object(fields) if name == "data" => {
+            Value::Object(fields) if matches!(name.as_str(), "data" | "env" | "arguments") => {
                 let named = fields.keys().map(|field| (field.clone(), Value::from("…")));
                 Value::Object(named.collect())
             }
@@ -243,6 +243,8 @@ mod tests {
             json!({"service": "alarm.disarm", "code": "987654"}),
             json!({"service": "alarm.disarm", "cod": 987654}),
             json!({"service": "lock.unlock", "my_pin": "x987654"}),
+            json!({"service": "x", "env": {"GREETING": "x987654"}}),
+            json!({"service": "x", "arguments": {"content": "x987654"}}),
             json!({"service": "x", "connection_string": "ann:x987654@broker"}),
             json!({"service": "x", "conection": "mqtt://ann:x987654@broker:1883"}),
         ] {

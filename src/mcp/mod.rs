@@ -20,6 +20,7 @@ mod lists;
 pub mod over_http;
 mod page;
 mod pair;
+pub mod peer;
 mod profile;
 mod prompt;
 mod resource;
