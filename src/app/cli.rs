@@ -33,6 +33,10 @@ pub(super) enum Command {
         form: Form,
     },
     Token(Token),
+    SandboxList,
+    SandboxLogs {
+        id: String,
+    },
     AudioList,
     AudioTest {
         /// The configured one when there is none.
@@ -260,6 +264,8 @@ fn command(sub: &str, name: String, given: Given) -> Command {
         }
         "token list" => Command::Token(Token::List),
         "token revoke" => Command::Token(Token::Revoke { name, force: is("force") }),
+        "sandbox list" => Command::SandboxList,
+        "sandbox logs" => Command::SandboxLogs { id: name },
         "audio list" => Command::AudioList,
         "audio test" => Command::AudioTest {
             input: Some(name).filter(|name| !name.is_empty()),
@@ -314,6 +320,8 @@ mod tests {
             Command::AudioTest { input, seconds, save: None }
         };
         check("audio test", test(None, 5));
+        check("sandbox list", Command::SandboxList);
+        check("sandbox logs chat-1", Command::SandboxLogs { id: "chat-1".into() });
         check("audio test hw:CARD=A,DEV=0 --seconds 60", test(Some("hw:CARD=A,DEV=0"), 60));
         check("audio render a.wav", Command::AudioRender { file: "a.wav".into() });
         check("doctor", Command::Check { find: false });

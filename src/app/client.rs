@@ -82,6 +82,45 @@ fn described(token: &Value) -> String {
     line.trim_end().to_owned()
 }
 
+/// `hearth sandbox list`: every session of the running daemon, one line each.
+pub(super) fn sandbox_list(options: &Options) -> Result<(), Error> {
+    let config = config::find(options).for_client()?;
+    let answer = done(ask(&config, "GET", "/api/orchestrator/sessions?all=true", None)?)?;
+    let all = answer["sessions"].as_array().cloned().unwrap_or_default();
+    if all.is_empty() {
+        say("no sessions");
+    }
+    for session in &all {
+        let word = |name: &str| session[name].as_str().unwrap_or("-").to_owned();
+        let level = session["level"].as_u64().map_or("-".into(), |n| n.to_string());
+        say(&format!(
+            "{:<24} {:<9} level {level} {:<12} {:<16} of {}, {} s left",
+            word("id"),
+            word("state"),
+            word("image"),
+            word("sandbox").chars().take(16).collect::<String>(),
+            word("owner"),
+            session["left"],
+        ));
+    }
+    Ok(())
+}
+
+/// `hearth sandbox logs ID`: the last of a session's stderr.
+pub(super) fn sandbox_logs(options: &Options, id: &str) -> Result<(), Error> {
+    let config = config::find(options).for_client()?;
+    let id = crate::text::percent(id);
+    let path = format!("/api/orchestrator/sessions/{id}/stderr");
+    let answer = done(ask(&config, "GET", &path, None)?)?;
+    if let Some(dropped) = answer["dropped"].as_u64().filter(|dropped| *dropped > 0) {
+        say(&format!("({dropped} lines before these are gone)"));
+    }
+    for line in answer["lines"].as_array().into_iter().flatten() {
+        say(line.as_str().unwrap_or_default());
+    }
+    Ok(())
+}
+
 /// `hearth audio list`.
 pub(super) fn audio_list() -> Result<(), Error> {
     let inputs = aurora::inputs()?;
@@ -114,8 +153,18 @@ pub(super) fn audio_test(
     seconds: u32,
     save: Option<&Path>,
 ) -> Result<ExitCode, Error> {
-    const OTHERS: &[&str] =
-        &["general", "http", "policy", "mcp", "home", "mqtt", "store", "plugins", "demo"];
+    const OTHERS: &[&str] = &[
+        "general",
+        "http",
+        "policy",
+        "mcp",
+        "home",
+        "mqtt",
+        "orchestrator",
+        "store",
+        "plugins",
+        "demo",
+    ];
     let config = config::find(options).without(OTHERS).whole()?;
     let test = aurora::listen::Test { config: &config.aurora, input, seconds, save };
     match aurora::test_input(&test, &mut std::io::stdout().lock()) {

@@ -11,6 +11,7 @@ use crate::home;
 use crate::http;
 use crate::mcp;
 use crate::mqtt;
+use crate::orchestrator;
 use crate::plugins;
 use crate::policy;
 use crate::store;
@@ -23,7 +24,7 @@ const LEVELS: &[&str] = &["error", "warn", "warning", "info", "debug", "trace"];
 const ENVIRONMENTS: &[&str] = &["production", "development", "test"];
 
 /// The services that `--only` takes.
-const SERVICES: &[&str] = &["home", "mqtt", "aurora", "plugins"];
+const SERVICES: &[&str] = &["home", "mqtt", "aurora", "orchestrator", "plugins"];
 
 /// Environment variables of section `[general]`.
 const ENV: &[Env] = &[
@@ -54,9 +55,6 @@ const LATER: &[Env] = &[
     Env::new("SUPABASE_SERVICE_ROLE_KEY", "later.supabase_service_role_key", Form::Secret),
     Env::new("WS_HOST", "later.ws_host", Form::Text),
     Env::new("WS_PORT", "later.ws_port", Form::Number(0, 65535)),
-    Env::new("ORCHESTRATOR_PORT", "later.orchestrator_port", Form::Number(0, 65535)),
-    Env::new("SANDBOX_IMAGE", "later.sandbox_image", Form::Text),
-    Env::new("DOCKER_HOST", "later.docker_host", Form::Text),
 ];
 
 /// What concerns the whole program.
@@ -118,6 +116,7 @@ pub(super) struct Config {
     pub(super) home: home::Config,
     pub(super) mqtt: mqtt::Config,
     pub(super) aurora: aurora::Config,
+    pub(super) orchestrator: orchestrator::Config,
     pub(super) demo: demo::Config,
     pub(super) plugins: plugins::Config,
     /// Services to run; empty means all.
@@ -221,7 +220,17 @@ pub(super) fn find(options: &Options) -> Found {
     let unused = LATER.iter().filter(|row| settings.has(row.path)).map(|row| row.name).collect();
     settings.drop_section("later");
     settings.only(&[
-        "general", "http", "policy", "mcp", "home", "mqtt", "aurora", "store", "plugins", "demo",
+        "general",
+        "http",
+        "policy",
+        "mcp",
+        "home",
+        "mqtt",
+        "aurora",
+        "orchestrator",
+        "store",
+        "plugins",
+        "demo",
     ]);
     let general: General = settings.section("general");
     let mut config = Config {
@@ -232,6 +241,7 @@ pub(super) fn find(options: &Options) -> Found {
         home: settings.section("home"),
         mqtt: settings.section("mqtt"),
         aurora: settings.section("aurora"),
+        orchestrator: settings.section("orchestrator"),
         demo: settings.section("demo"),
         plugins: settings.section("plugins"),
         only: options.only.clone(),
@@ -248,6 +258,7 @@ pub(super) fn find(options: &Options) -> Found {
         config.home.faults(),
         config.mqtt.faults(),
         config.aurora.faults(),
+        config.orchestrator.faults(),
         config.store.faults(),
         config.plugins.faults(),
     ] {
@@ -304,6 +315,7 @@ pub(super) fn reference() -> String {
         section::<home::Config>("home", of("home")),
         section::<mqtt::Config>("mqtt", of("mqtt")),
         section::<aurora::Config>("aurora", of("aurora")),
+        section::<orchestrator::Config>("orchestrator", of("orchestrator")),
         section::<store::Config>("store", of("store")),
         section::<plugins::Config>("plugins", of("plugins")),
         section::<demo::Config>("demo", of("demo")),
@@ -318,7 +330,7 @@ pub(super) fn reference() -> String {
 /// Name of each section, its environment variables and the ranges of its numbers.
 type Rows = (&'static str, &'static [Env], &'static [Range]);
 
-fn all_rows() -> [Rows; 11] {
+fn all_rows() -> [Rows; 12] {
     [
         ("general", ENV, &[]),
         ("http", http::ENV, http::RANGES),
@@ -327,6 +339,7 @@ fn all_rows() -> [Rows; 11] {
         ("home", home::ENV, home::RANGES),
         ("mqtt", mqtt::ENV, mqtt::RANGES),
         ("aurora", aurora::ENV, aurora::RANGES),
+        ("orchestrator", orchestrator::ENV, orchestrator::RANGES),
         ("store", store::ENV, store::RANGES),
         ("plugins", plugins::ENV, plugins::RANGES),
         ("demo", demo::ENV, demo::RANGES),

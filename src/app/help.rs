@@ -77,6 +77,8 @@ pub(super) const SUBS: &[Sub] = &[
         "Revoke a token; its sessions end at once",
         &[("force", "", "Also the last one that may change everything")],
     ),
+    sub("sandbox list", "", "List the sessions of MCP servers and their sandboxes", &[]),
+    sub("sandbox logs", "ID", "Print the last that a session's server wrote to stderr", &[]),
     sub("audio list", "", "List the sound inputs, by the names to configure", &[]),
     sub(
         "audio test",

@@ -55,6 +55,8 @@ fn run(command: Command, options: &cli::Options) -> Result<ExitCode, Error> {
         }
         Command::Check { find } => return check::run(options, find),
         Command::McpConfig { form } => say(&welcome::client_json(options, form)?),
+        Command::SandboxList => client::sandbox_list(options)?,
+        Command::SandboxLogs { id } => client::sandbox_logs(options, &id)?,
         Command::AudioList => client::audio_list()?,
         Command::AudioTest { input, seconds, save } => {
             return client::audio_test(options, input.as_deref(), seconds, save.as_deref());

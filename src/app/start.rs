@@ -16,6 +16,7 @@ use crate::http::{Counters, Router, control, in_json, serve, tls};
 use crate::mcp::over_http::OverHttp;
 use crate::mcp::{self, Mcp, Toolbox};
 use crate::mqtt::{self, Mqtt};
+use crate::orchestrator::{self, Orchestrator};
 use crate::plugins::{self, Plugins};
 use crate::policy::{Grant, Policy};
 use crate::store::Store;
@@ -166,6 +167,22 @@ async fn parts(
         router = router.merge(aurora::routes(&aurora, &toolbox));
         api.extend(aurora::API);
     }
+    if config.runs("orchestrator") {
+        let base = orchestrator::Base {
+            data_dir: &config.data_dir,
+            tasks,
+            policy,
+            store,
+            places: orchestrator::places(&config.orchestrator),
+            lease: (!config.store.redis_url.is_empty()).then_some(orchestrator::sessions::LEASE),
+        };
+        let orchestrator = Orchestrator::start(&config.orchestrator, base)?;
+        orchestrator::offer(&orchestrator, &toolbox);
+        pages.push(orchestrator::page(&orchestrator));
+        gather.push(orchestrator::gather(&orchestrator));
+        router = router.merge(orchestrator::routes(&orchestrator, &toolbox));
+        api.extend(orchestrator::API);
+    }
     if config.runs("plugins") && config.plugins.enabled {
         let dir = &config.data_dir;
         let plugins = Plugins::start(&config.plugins, dir, events, store, tasks, &toolbox)?;
@@ -226,6 +243,12 @@ async fn listen(
     let fronts = [
         ("mqtt", "mqtt page", config.mqtt.web_port, &config.mqtt.web_host),
         ("aurora", "aurora page", config.aurora.web_port, &config.aurora.web_host),
+        (
+            "orchestrator",
+            "orchestrator page",
+            config.orchestrator.web_port,
+            &config.orchestrator.web_host,
+        ),
     ];
     for (service, name, port, own) in fronts {
         let Some(port) = port.filter(|_| config.runs(service)) else { continue };

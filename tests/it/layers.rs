@@ -52,7 +52,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("tokio_rustls", &["http"]),
     ("tokio_tungstenite", &["demo", "home", "mqtt"]),
     ("tokio_util", &["*"]),
-    ("toml", &["app", "config"]),
+    ("toml", &["app", "config", "orchestrator"]),
     ("tower", &["http", "mcp"]),
     ("tower_http", &["http"]),
     ("tracing", &[]),

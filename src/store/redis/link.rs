@@ -1,7 +1,7 @@
 //! The connection to Redis: kept up, watched, and its failures put into words.
 
 use crate::error::Error;
-use crate::tasks::{Status, Tasks, Whose};
+use crate::tasks::{State, Status, Tasks, Whose};
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, ErrorKind, FromRedisValue, RedisError, ScriptInvocation, ServerErrorKind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -100,6 +100,9 @@ impl Link {
             let ping = redis::cmd("PING");
             match ping.query_async::<()>(&mut self.manager()).await {
                 Ok(()) => {
+                    if self.status.state() != State::Up {
+                        log::info!("Redis connected");
+                    }
                     self.status.up();
                     pause = AGAIN.0;
                     if !asked {
