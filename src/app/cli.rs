@@ -33,6 +33,7 @@ pub(super) enum Command {
         form: Form,
     },
     Token(Token),
+    SandboxProbe,
     AudioList,
     AudioTest {
         /// The configured one when there is none.
@@ -260,6 +261,7 @@ fn command(sub: &str, name: String, given: Given) -> Command {
         }
         "token list" => Command::Token(Token::List),
         "token revoke" => Command::Token(Token::Revoke { name, force: is("force") }),
+        "sandbox probe" => Command::SandboxProbe,
         "audio list" => Command::AudioList,
         "audio test" => Command::AudioTest {
             input: Some(name).filter(|name| !name.is_empty()),

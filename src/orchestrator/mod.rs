@@ -3,4 +3,6 @@
 //! `sandbox` says what a sandbox is and what it promises; the places that make one stand below it.
 //! Everything that a server in a sandbox says is data from outside.
 
+pub mod first;
+pub mod kernel;
 pub mod sandbox;
