@@ -37,6 +37,7 @@ pub(super) enum Command {
     SandboxLogs {
         id: String,
     },
+    SandboxProbe,
     AudioList,
     AudioTest {
         /// The configured one when there is none.
@@ -266,6 +267,7 @@ fn command(sub: &str, name: String, given: Given) -> Command {
         "token revoke" => Command::Token(Token::Revoke { name, force: is("force") }),
         "sandbox list" => Command::SandboxList,
         "sandbox logs" => Command::SandboxLogs { id: name },
+        "sandbox probe" => Command::SandboxProbe,
         "audio list" => Command::AudioList,
         "audio test" => Command::AudioTest {
             input: Some(name).filter(|name| !name.is_empty()),

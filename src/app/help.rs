@@ -79,6 +79,7 @@ pub(super) const SUBS: &[Sub] = &[
     ),
     sub("sandbox list", "", "List the sessions of MCP servers and their sandboxes", &[]),
     sub("sandbox logs", "ID", "Print the last that a session's server wrote to stderr", &[]),
+    sub("sandbox probe", "", "Try how well this machine can shut in MCP servers", &[]),
     sub("audio list", "", "List the sound inputs, by the names to configure", &[]),
     sub(
         "audio test",

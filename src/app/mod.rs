@@ -8,12 +8,14 @@ mod demo_house;
 mod help;
 mod logs;
 mod place;
+mod sandbox;
 mod start;
 mod stdio;
 mod welcome;
 
 use crate::aurora;
 use crate::error::{Error, Kind};
+use crate::orchestrator::first;
 use cli::Command;
 use std::process::ExitCode;
 
@@ -24,6 +26,10 @@ pub const VERSION: &str = concat!("hearth ", env!("CARGO_PKG_VERSION"));
 /// a command line or configuration that cannot be understood, 69 (EX_UNAVAILABLE) when the daemon
 /// or a counterpart is not there.
 pub fn main() -> ExitCode {
+    // The first process of a sandbox is this program, too, and nothing else of it may run there.
+    if let Some(code) = first::run(std::env::args_os().skip(1)) {
+        return code;
+    }
     let done = aurora::prepare()
         .and_then(|()| cli::parse(std::env::args_os().skip(1)))
         .and_then(|(command, options)| run(command, &options));
@@ -57,6 +63,7 @@ fn run(command: Command, options: &cli::Options) -> Result<ExitCode, Error> {
         Command::McpConfig { form } => say(&welcome::client_json(options, form)?),
         Command::SandboxList => client::sandbox_list(options)?,
         Command::SandboxLogs { id } => client::sandbox_logs(options, &id)?,
+        Command::SandboxProbe => return sandbox::probe(options),
         Command::AudioList => client::audio_list()?,
         Command::AudioTest { input, seconds, save } => {
             return client::audio_test(options, input.as_deref(), seconds, save.as_deref());

@@ -14,6 +14,7 @@ mod counters;
 pub mod guard;
 pub mod in_json;
 pub mod mdns;
+pub mod peer;
 pub mod read;
 pub mod serve;
 pub mod sse;

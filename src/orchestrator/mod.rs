@@ -18,6 +18,8 @@ mod node;
 mod plan;
 mod pool;
 mod routes;
+pub mod first;
+pub mod kernel;
 pub mod sandbox;
 mod service;
 pub mod sessions;
