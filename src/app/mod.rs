@@ -14,6 +14,7 @@ mod welcome;
 
 use crate::aurora;
 use crate::error::{Error, Kind};
+use crate::orchestrator;
 use cli::Command;
 use std::process::ExitCode;
 
@@ -55,6 +56,7 @@ fn run(command: Command, options: &cli::Options) -> Result<ExitCode, Error> {
         }
         Command::Check { find } => return check::run(options, find),
         Command::McpConfig { form } => say(&welcome::client_json(options, form)?),
+        Command::Worker(offer) => orchestrator::worker::run(&offer)?,
         Command::AudioList => client::audio_list()?,
         Command::AudioTest { input, seconds, save } => {
             return client::audio_test(options, input.as_deref(), seconds, save.as_deref());

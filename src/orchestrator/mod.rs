@@ -4,3 +4,4 @@
 //! Everything that a server in a sandbox says is data from outside.
 
 pub mod sandbox;
+pub mod worker;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const OWNERS: &[(&str, &[&str])] = &[
     ("alsa", &["aurora"]),
     ("axum", &["http"]),
-    ("base64", &["mcp", "mqtt", "policy"]),
+    ("base64", &["mcp", "mqtt", "orchestrator", "policy"]),
     ("bytes", &["http", "mcp"]),
     ("dotenvy", &["app"]),
     ("env_logger", &["app"]),
@@ -30,7 +30,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("microfft", &["aurora"]),
     ("minijinja", &["demo"]),
     ("mlua", &["plugins"]),
-    ("nix", &["app", "aurora", "http", "mcp", "plugins", "store"]),
+    ("nix", &["app", "aurora", "http", "mcp", "orchestrator", "plugins", "store"]),
     ("prometheus_client", &["web"]),
     ("redb", &["store"]),
     ("redis", &["store"]),
