@@ -15,7 +15,7 @@ mod welcome;
 
 use crate::aurora;
 use crate::error::{Error, Kind};
-use crate::orchestrator::first;
+use crate::orchestrator::{self, first};
 use cli::Command;
 use std::process::ExitCode;
 
@@ -64,6 +64,7 @@ fn run(command: Command, options: &cli::Options) -> Result<ExitCode, Error> {
         Command::SandboxList => client::sandbox_list(options)?,
         Command::SandboxLogs { id } => client::sandbox_logs(options, &id)?,
         Command::SandboxProbe => return sandbox::probe(options),
+        Command::Worker(offer) => orchestrator::worker::run(&offer)?,
         Command::AudioList => client::audio_list()?,
         Command::AudioTest { input, seconds, save } => {
             return client::audio_test(options, input.as_deref(), seconds, save.as_deref());

@@ -10,16 +10,16 @@ mod call;
 mod catalogue;
 mod config;
 mod face;
+pub mod first;
 mod janitor;
 mod keeper;
+pub mod kernel;
 mod live;
 mod memory;
 mod node;
 mod plan;
 mod pool;
 mod routes;
-pub mod first;
-pub mod kernel;
 pub mod sandbox;
 mod service;
 pub mod sessions;
@@ -92,9 +92,16 @@ pub(crate) struct Shared {
     status: Status,
 }
 
-/// Returns the places that there are on this machine, those of engines first.
-pub fn places(_config: &Config) -> Vec<Arc<dyn Place>> {
-    Vec::new()
+/// Returns the places that there are on this machine.
+///
+/// # Errors
+/// Broken when this node's name, or the place of our own binary, cannot be read.
+pub fn places(data_dir: &Path, tasks: &Tasks) -> Result<Vec<Arc<dyn Place>>, Error> {
+    let binary = std::env::current_exe()
+        .map_err(|e| Error::broken("cannot find our own binary").because(e))?;
+    let (data, node) = (data_dir.to_owned(), node::name(data_dir)?);
+    let kernel = kernel::Kernel::new(kernel::Settings { binary, data, node }, tasks);
+    Ok(vec![Arc::new(kernel)])
 }
 
 impl Shared {
@@ -151,3 +158,4 @@ impl Orchestrator {
         &self.shared.policy
     }
 }
+pub mod worker;

@@ -31,3 +31,4 @@ mod show;
 mod store;
 mod timeline;
 mod web;
+mod worker;
