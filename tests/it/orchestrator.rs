@@ -2,3 +2,7 @@
 
 mod keeper;
 mod killed;
+mod nodes;
+mod rig;
+mod serve;
+mod wrong;
