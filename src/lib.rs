@@ -23,6 +23,7 @@ pub mod web;
 
 pub mod home;
 pub mod mqtt;
+pub mod talk;
 
 pub mod devices;
 

@@ -160,6 +160,7 @@ pub(super) fn audio_test(
         "mcp",
         "home",
         "mqtt",
+        "talk",
         "orchestrator",
         "store",
         "plugins",

@@ -15,6 +15,7 @@ use crate::orchestrator;
 use crate::plugins;
 use crate::policy;
 use crate::store;
+use crate::talk;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ const LEVELS: &[&str] = &["error", "warn", "warning", "info", "debug", "trace"];
 const ENVIRONMENTS: &[&str] = &["production", "development", "test"];
 
 /// The services that `--only` takes.
-const SERVICES: &[&str] = &["home", "mqtt", "aurora", "orchestrator", "plugins"];
+const SERVICES: &[&str] = &["home", "mqtt", "talk", "aurora", "orchestrator", "plugins"];
 
 /// Environment variables of section `[general]`.
 const ENV: &[Env] = &[
@@ -53,6 +54,7 @@ const LATER: &[Env] = &[
     Env::new("SUPABASE_URL", "later.supabase_url", Form::Text),
     Env::new("SUPABASE_KEY", "later.supabase_key", Form::Secret),
     Env::new("SUPABASE_SERVICE_ROLE_KEY", "later.supabase_service_role_key", Form::Secret),
+    Env::new("ENABLE_CONVERSATION_COMPRESSION", "later.compression", Form::Flag),
     Env::new("WS_HOST", "later.ws_host", Form::Text),
     Env::new("WS_PORT", "later.ws_port", Form::Number(0, 65535)),
 ];
@@ -115,6 +117,7 @@ pub(super) struct Config {
     pub(super) mcp: mcp::Config,
     pub(super) home: home::Config,
     pub(super) mqtt: mqtt::Config,
+    pub(super) talk: talk::Config,
     pub(super) aurora: aurora::Config,
     pub(super) orchestrator: orchestrator::Config,
     pub(super) demo: demo::Config,
@@ -226,6 +229,7 @@ pub(super) fn find(options: &Options) -> Found {
         "mcp",
         "home",
         "mqtt",
+        "talk",
         "aurora",
         "orchestrator",
         "store",
@@ -240,6 +244,7 @@ pub(super) fn find(options: &Options) -> Found {
         mcp: settings.section("mcp"),
         home: settings.section("home"),
         mqtt: settings.section("mqtt"),
+        talk: settings.section("talk"),
         aurora: settings.section("aurora"),
         orchestrator: settings.section("orchestrator"),
         demo: settings.section("demo"),
@@ -314,6 +319,7 @@ pub(super) fn reference() -> String {
         section::<mcp::Config>("mcp", of("mcp")),
         section::<home::Config>("home", of("home")),
         section::<mqtt::Config>("mqtt", of("mqtt")),
+        section::<talk::Config>("talk", of("talk")),
         section::<aurora::Config>("aurora", of("aurora")),
         section::<orchestrator::Config>("orchestrator", of("orchestrator")),
         section::<store::Config>("store", of("store")),
@@ -330,7 +336,7 @@ pub(super) fn reference() -> String {
 /// Name of each section, its environment variables and the ranges of its numbers.
 type Rows = (&'static str, &'static [Env], &'static [Range]);
 
-fn all_rows() -> [Rows; 12] {
+fn all_rows() -> [Rows; 13] {
     [
         ("general", ENV, &[]),
         ("http", http::ENV, http::RANGES),
@@ -338,6 +344,7 @@ fn all_rows() -> [Rows; 12] {
         ("mcp", mcp::ENV, mcp::RANGES),
         ("home", home::ENV, home::RANGES),
         ("mqtt", mqtt::ENV, mqtt::RANGES),
+        ("talk", talk::ENV, talk::RANGES),
         ("aurora", aurora::ENV, aurora::RANGES),
         ("orchestrator", orchestrator::ENV, orchestrator::RANGES),
         ("store", store::ENV, store::RANGES),

@@ -20,6 +20,7 @@ use crate::orchestrator::{self, Orchestrator};
 use crate::plugins::{self, Plugins};
 use crate::policy::{Grant, Policy};
 use crate::store::Store;
+use crate::talk::{self, Talk};
 use crate::tasks::Tasks;
 use crate::web;
 use std::net::SocketAddr;
@@ -155,6 +156,12 @@ async fn parts(
         gather.push(mqtt::gather(&mqtt));
         router = router.merge(mqtt::routes(&mqtt, &toolbox));
         api.extend(mqtt::API);
+    }
+    if config.runs("talk") {
+        let talk = Talk::start(&config.talk, store, policy, tasks);
+        talk::offer(&talk, &toolbox);
+        router = router.merge(talk::routes(&talk, &toolbox));
+        api.extend(talk::API);
     }
     if config.runs("aurora") {
         let ask = Ask::new(tls::client(config.http.ca_file.as_deref())?, mdns, tasks);

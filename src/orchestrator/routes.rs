@@ -81,7 +81,12 @@ async fn list(State(desk): State<Desk>, Extension(caller): Who, uri: Uri) -> Ans
     // The page shows all of them, so this goes past the parts in which a tool answers.
     desk.own.policy().check(&caller, "orchestrator", Level::Read)?;
     let sessions = desk.own.list(&caller, asked.all).await?;
-    Ok(Json(json!({ "sessions": sessions, "node": desk.own.shared.node })))
+    let images: Vec<Value> = match desk.own.shared.catalogue.entries() {
+        Ok(all) => all.iter().map(|e| json!({ "name": e.name, "about": e.about })).collect(),
+        Err(e) => vec![json!({ "error": e.what() })],
+    };
+    let node = &desk.own.shared.node;
+    Ok(Json(json!({ "sessions": sessions, "node": node, "images": images })))
 }
 
 async fn end(State(desk): State<Desk>, Extension(caller): Who, Path(id): Path<String>) -> Answer {

@@ -29,6 +29,7 @@ mod orchestrator;
 mod plugins;
 mod show;
 mod store;
+mod talk;
 mod timeline;
 mod web;
 mod worker;

@@ -41,8 +41,11 @@ fn a_session_is_acquired_used_renewed_and_ended() {
     assert_eq!(ask(&own, "POST", &format!("{path}/tools/list_files"), &json!({})).0, 404);
     let next = acquire(&own, &json!({ "id": "chat-1" }));
     assert!(next["epoch"].as_u64() > made["epoch"].as_u64(), "{next}");
-    assert_eq!(ask(&own, "POST", &format!("{path}/tools/read_file"), &json!({"path": "a/b.txt"})).1
-        ["isError"], true, "the folder of another session");
+    assert_eq!(
+        ask(&own, "POST", &format!("{path}/tools/read_file"), &json!({"path": "a/b.txt"})).1["isError"],
+        true,
+        "the folder of another session"
+    );
     let log = own.log();
     let provisioned = log.lines().filter(|line| line.contains("Session provisioned"));
     assert_eq!(provisioned.count(), 2, "{log}");
@@ -121,10 +124,8 @@ fn a_kill_of_hearth_loses_no_session_and_leaves_no_sandbox() {
     until_gone(made["sandbox"].as_str().unwrap());
     until_gone(second["sandbox"].as_str().unwrap());
     let all = list(&own);
-    let states: Vec<(&str, &str)> = all
-        .iter()
-        .map(|s| (s["id"].as_str().unwrap(), s["state"].as_str().unwrap()))
-        .collect();
+    let states: Vec<(&str, &str)> =
+        all.iter().map(|s| (s["id"].as_str().unwrap(), s["state"].as_str().unwrap())).collect();
     assert_eq!(states, [("kept", "stopped"), ("over", "ended"), ("with-env", "stopped")]);
     // The next call starts it anew, with the next epoch and an empty folder.
     let files = call(&own, "kept", "list_files", &json!({}));
@@ -194,9 +195,7 @@ fn an_assistant_uses_a_session_over_mcp_in_parts_and_can_cancel() {
     assert_eq!(tools.len(), 7, "{tools:?}");
     let made = mcp.tool("orchestrator_acquire_session", json!({}));
     let id = made["id"].as_str().unwrap().to_owned();
-    let called = |tool: &str, arguments: Value| {
-        json!({ "session_id": id, "tool": tool, "arguments": arguments })
-    };
+    let called = |tool: &str, arguments: Value| json!({ "session_id": id, "tool": tool, "arguments": arguments });
     let whole = "0123456789abcdef".repeat(1200);
     let write = json!({ "path": "long.txt", "content": whole });
     mcp.tool("orchestrator_call_tool", called("write_file", write));
