@@ -25,6 +25,9 @@ pub const VERSION: &str = concat!("hearth ", env!("CARGO_PKG_VERSION"));
 /// a command line or configuration that cannot be understood, 69 (EX_UNAVAILABLE) when the daemon
 /// or a counterpart is not there.
 pub fn main() -> ExitCode {
+    if let Some(code) = orchestrator::engine::look::run(std::env::args_os().skip(1)) {
+        return code;
+    }
     let done = aurora::prepare()
         .and_then(|()| cli::parse(std::env::args_os().skip(1)))
         .and_then(|(command, options)| run(command, &options));

@@ -3,5 +3,6 @@
 //! `sandbox` says what a sandbox is and what it promises; the places that make one stand below it.
 //! Everything that a server in a sandbox says is data from outside.
 
+pub mod engine;
 pub mod sandbox;
 pub mod worker;
