@@ -2,6 +2,7 @@
 
 use crate::app::help::{self, Sub};
 use crate::error::Error;
+use crate::orchestrator::worker::Offer;
 use crate::policy::{EntityScope, Grant, Level};
 use lexopt::prelude::{Long, Short, Value, ValueExt as _};
 use std::ffi::OsString;
@@ -34,6 +35,7 @@ pub(super) enum Command {
     },
     Token(Token),
     SandboxProbe,
+    Worker(Offer),
     AudioList,
     AudioTest {
         /// The configured one when there is none.
@@ -94,6 +96,8 @@ struct Given {
     form: Option<Form>,
     seconds: Option<u32>,
     save: Option<PathBuf>,
+    root: Option<PathBuf>,
+    memory: Option<usize>,
     help: bool,
     version: bool,
 }
@@ -150,8 +154,23 @@ fn read(
 
 /// Options that only some commands take; [`help::SUBS`] says which.
 const OWN: &[&str] = &[
-    "service", "area", "label", "level", "http", "stdio", "ssh", "demo", "exposed", "find",
-    "force", "offline", "seconds", "save",
+    "service",
+    "area",
+    "label",
+    "level",
+    "http",
+    "stdio",
+    "ssh",
+    "demo",
+    "exposed",
+    "find",
+    "force",
+    "offline",
+    "seconds",
+    "save",
+    "root",
+    "memory",
+    "no-execute",
 ];
 
 fn read_own(
@@ -169,6 +188,8 @@ fn read_own(
         "stdio" => given.form = Some(Form::Stdio),
         "seconds" => given.seconds = Some(seconds(&parser.value()?.string()?)?),
         "save" => given.save = Some(parser.value()?.into()),
+        "root" => given.root = Some(parser.value()?.into()),
+        "memory" => given.memory = Some(mebibytes(&parser.value()?.string()?)?),
         "ssh" => given.form = Some(Form::Ssh(parser.value()?.string()?)),
         _ => {}
     }
@@ -262,6 +283,11 @@ fn command(sub: &str, name: String, given: Given) -> Command {
         "token list" => Command::Token(Token::List),
         "token revoke" => Command::Token(Token::Revoke { name, force: is("force") }),
         "sandbox probe" => Command::SandboxProbe,
+        "worker" => Command::Worker(match (given.memory, given.root.unwrap_or(".".into())) {
+            (Some(bytes), _) => Offer::Memory(bytes),
+            (None, root) if is("no-execute") => Offer::Files(root),
+            (None, root) => Offer::Commands(root),
+        }),
         "audio list" => Command::AudioList,
         "audio test" => Command::AudioTest {
             input: Some(name).filter(|name| !name.is_empty()),
@@ -285,6 +311,12 @@ fn level(text: &str) -> Result<Level, lexopt::Error> {
 fn seconds(text: &str) -> Result<u32, lexopt::Error> {
     let number = text.parse().ok().filter(|seconds| (1..=86_400).contains(seconds));
     number.ok_or_else(|| format!("--seconds is '{text}', but must be from 1 to 86400").into())
+}
+
+fn mebibytes(text: &str) -> Result<usize, lexopt::Error> {
+    let number = text.parse::<usize>().ok().filter(|mebibytes| (1..=1024).contains(mebibytes));
+    let wrong = || format!("--memory is '{text}', but must be from 1 to 1024");
+    number.map(|mebibytes| mebibytes << 20).ok_or_else(|| wrong().into())
 }
 
 fn list(text: &str) -> Vec<String> {
@@ -318,6 +350,9 @@ mod tests {
         check("audio test", test(None, 5));
         check("audio test hw:CARD=A,DEV=0 --seconds 60", test(Some("hw:CARD=A,DEV=0"), 60));
         check("audio render a.wav", Command::AudioRender { file: "a.wav".into() });
+        check("worker", Command::Worker(Offer::Commands(".".into())));
+        check("worker --root /w --no-execute", Command::Worker(Offer::Files("/w".into())));
+        check("worker --memory 2", Command::Worker(Offer::Memory(2 << 20)));
         check("doctor", Command::Check { find: false });
         check("check --find", Command::Check { find: true });
         check("mcp-config --ssh pi", Command::McpConfig { form: Form::Ssh("pi".into()) });

@@ -78,6 +78,16 @@ pub(super) const SUBS: &[Sub] = &[
         &[("force", "", "Also the last one that may change everything")],
     ),
     sub("sandbox probe", "", "Try how well this machine can shut in MCP servers", &[]),
+    sub(
+        "worker",
+        "",
+        "Serve files and commands over MCP on stdio; runs inside a sandbox",
+        &[
+            ("root", "DIR", "The folder that it does not leave (.)"),
+            ("no-execute", "", "Files only"),
+            ("memory", "MIB", "Keep files in memory and open nothing"),
+        ],
+    ),
     sub("audio list", "", "List the sound inputs, by the names to configure", &[]),
     sub(
         "audio test",

@@ -15,7 +15,7 @@ mod welcome;
 
 use crate::aurora;
 use crate::error::{Error, Kind};
-use crate::orchestrator::first;
+use crate::orchestrator;
 use cli::Command;
 use std::process::ExitCode;
 
@@ -27,7 +27,7 @@ pub const VERSION: &str = concat!("hearth ", env!("CARGO_PKG_VERSION"));
 /// or a counterpart is not there.
 pub fn main() -> ExitCode {
     // The first process of a sandbox is this program, too, and nothing else of it may run there.
-    if let Some(code) = first::run(std::env::args_os().skip(1)) {
+    if let Some(code) = orchestrator::first::run(std::env::args_os().skip(1)) {
         return code;
     }
     let done = aurora::prepare()
@@ -62,6 +62,7 @@ fn run(command: Command, options: &cli::Options) -> Result<ExitCode, Error> {
         Command::Check { find } => return check::run(options, find),
         Command::McpConfig { form } => say(&welcome::client_json(options, form)?),
         Command::SandboxProbe => return sandbox::probe(options),
+        Command::Worker(offer) => orchestrator::worker::run(&offer)?,
         Command::AudioList => client::audio_list()?,
         Command::AudioTest { input, seconds, save } => {
             return client::audio_test(options, input.as_deref(), seconds, save.as_deref());

@@ -6,3 +6,4 @@
 pub mod first;
 pub mod kernel;
 pub mod sandbox;
+pub mod worker;

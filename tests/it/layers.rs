@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const OWNERS: &[(&str, &[&str])] = &[
     ("alsa", &["aurora"]),
     ("axum", &["http"]),
-    ("base64", &["mcp", "mqtt", "policy"]),
+    ("base64", &["mcp", "mqtt", "orchestrator", "policy"]),
     ("bytes", &["http", "mcp"]),
     ("dotenvy", &["app"]),
     ("env_logger", &["app"]),

@@ -30,3 +30,4 @@ mod show;
 mod store;
 mod timeline;
 mod web;
+mod worker;
