@@ -34,6 +34,7 @@ pub(super) enum Command {
         form: Form,
     },
     Token(Token),
+    SandboxProbe,
     Worker(Offer),
     AudioList,
     AudioTest {
@@ -281,6 +282,7 @@ fn command(sub: &str, name: String, given: Given) -> Command {
         }
         "token list" => Command::Token(Token::List),
         "token revoke" => Command::Token(Token::Revoke { name, force: is("force") }),
+        "sandbox probe" => Command::SandboxProbe,
         "worker" => Command::Worker(match (given.memory, given.root.unwrap_or(".".into())) {
             (Some(bytes), _) => Offer::Memory(bytes),
             (None, root) if is("no-execute") => Offer::Files(root),

@@ -77,6 +77,7 @@ pub(super) const SUBS: &[Sub] = &[
         "Revoke a token; its sessions end at once",
         &[("force", "", "Also the last one that may change everything")],
     ),
+    sub("sandbox probe", "", "Try how well this machine can shut in MCP servers", &[]),
     sub(
         "worker",
         "",

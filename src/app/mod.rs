@@ -8,6 +8,7 @@ mod demo_house;
 mod help;
 mod logs;
 mod place;
+mod sandbox;
 mod start;
 mod stdio;
 mod welcome;
@@ -25,6 +26,10 @@ pub const VERSION: &str = concat!("hearth ", env!("CARGO_PKG_VERSION"));
 /// a command line or configuration that cannot be understood, 69 (EX_UNAVAILABLE) when the daemon
 /// or a counterpart is not there.
 pub fn main() -> ExitCode {
+    // The first process of a sandbox is this program, too, and nothing else of it may run there.
+    if let Some(code) = orchestrator::first::run(std::env::args_os().skip(1)) {
+        return code;
+    }
     if let Some(code) = orchestrator::engine::look::run(std::env::args_os().skip(1)) {
         return code;
     }
@@ -59,6 +64,7 @@ fn run(command: Command, options: &cli::Options) -> Result<ExitCode, Error> {
         }
         Command::Check { find } => return check::run(options, find),
         Command::McpConfig { form } => say(&welcome::client_json(options, form)?),
+        Command::SandboxProbe => return sandbox::probe(options),
         Command::Worker(offer) => orchestrator::worker::run(&offer)?,
         Command::AudioList => client::audio_list()?,
         Command::AudioTest { input, seconds, save } => {

@@ -15,6 +15,7 @@ pub mod dial;
 pub mod guard;
 pub mod in_json;
 pub mod mdns;
+pub mod peer;
 pub mod read;
 pub mod serve;
 pub mod sse;

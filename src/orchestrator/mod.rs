@@ -4,5 +4,7 @@
 //! Everything that a server in a sandbox says is data from outside.
 
 pub mod engine;
+pub mod first;
+pub mod kernel;
 pub mod sandbox;
 pub mod worker;
