@@ -15,7 +15,7 @@ mod welcome;
 
 use crate::aurora;
 use crate::error::{Error, Kind};
-use crate::orchestrator::{self, first};
+use crate::orchestrator;
 use cli::Command;
 use std::process::ExitCode;
 
@@ -27,7 +27,10 @@ pub const VERSION: &str = concat!("hearth ", env!("CARGO_PKG_VERSION"));
 /// or a counterpart is not there.
 pub fn main() -> ExitCode {
     // The first process of a sandbox is this program, too, and nothing else of it may run there.
-    if let Some(code) = first::run(std::env::args_os().skip(1)) {
+    if let Some(code) = orchestrator::first::run(std::env::args_os().skip(1)) {
+        return code;
+    }
+    if let Some(code) = orchestrator::engine::look::run(std::env::args_os().skip(1)) {
         return code;
     }
     let done = aurora::prepare()

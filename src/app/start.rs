@@ -180,7 +180,7 @@ async fn parts(
             tasks,
             policy,
             store,
-            places: orchestrator::places(&config.data_dir, tasks)?,
+            places: orchestrator::places(&config.orchestrator, &config.data_dir, tasks)?,
             lease: (!config.store.redis_url.is_empty()).then_some(orchestrator::sessions::LEASE),
         };
         let orchestrator = Orchestrator::start(&config.orchestrator, base)?;

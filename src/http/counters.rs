@@ -67,7 +67,7 @@ reasons! {
     /// Too many requests, or too many wrong tokens.
     RateLimit => "rate_limit", "a client asked too often";
     /// A peer of the control socket that is somebody else.
-    WrongPeer => "wrong_peer", "another user tried the control socket";
+    WrongPeer => "wrong_peer", "another user or a sandbox tried the control socket";
 }
 
 /// The counts. Cloning it is cheap; all clones are the same counts.

@@ -11,6 +11,7 @@ pub mod ask;
 mod config;
 pub mod control;
 mod counters;
+pub mod dial;
 pub mod guard;
 pub mod in_json;
 pub mod mdns;

@@ -9,6 +9,7 @@ pub const ENV: &[Env] = &[
     Env::new("ORCHESTRATOR_PORT", "orchestrator.web_port", Form::Number(0, 65_535)),
     Env::new("SANDBOX_IMAGE", "orchestrator.image", Form::Text),
     Env::new("DOCKER_HOST", "orchestrator.docker_host", Form::Text),
+    Env::new("DOCKER_CERT_PATH", "orchestrator.docker_cert_path", Form::Text),
 ];
 
 /// A session may go without activity for a day at most.
@@ -35,6 +36,10 @@ pub struct Config {
     /// Where the container engine is: unix:///run/docker.sock, tcp://host:2376. Empty: the usual
     /// sockets are tried; `none`: no engine is used.
     pub docker_host: String,
+    /// The folder of `ca.pem`, `cert.pem` and `key.pem`: with it an engine over TCP is spoken to by TLS.
+    pub docker_cert_path: String,
+    /// A runtime of the engine other than its own, like `runsc`. Empty: its own.
+    pub runtime: String,
     /// The image of our own worker, where an engine runs it.
     pub image: String,
     /// The images that sessions may name besides our own worker: a file. Empty: `catalogue.toml` in the
@@ -74,6 +79,8 @@ impl Default for Config {
         let limits = Limits::default();
         Config {
             docker_host: String::new(),
+            docker_cert_path: String::new(),
+            runtime: String::new(),
             image: "mcp-server:latest".into(),
             catalogue: String::new(),
             min_level: Level::Confined.number(),

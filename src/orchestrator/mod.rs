@@ -9,6 +9,7 @@
 mod call;
 mod catalogue;
 mod config;
+pub mod engine;
 mod face;
 pub mod first;
 mod janitor;
@@ -17,6 +18,7 @@ pub mod kernel;
 mod live;
 mod memory;
 mod node;
+mod places;
 mod plan;
 mod pool;
 mod routes;
@@ -31,6 +33,7 @@ pub use call::{Asked, Told};
 pub use config::{Config, ENV, RANGES};
 pub use face::{gather, offer, page};
 pub use keeper::{Held, Keeper, is_lost};
+pub use places::places;
 pub use plan::{Wanted, WantedLimits};
 pub use routes::{API, routes};
 pub use shown::Shown;
@@ -90,18 +93,6 @@ pub(crate) struct Shared {
     /// The pool has one less.
     refill: Notify,
     status: Status,
-}
-
-/// Returns the places that there are on this machine.
-///
-/// # Errors
-/// Broken when this node's name, or the place of our own binary, cannot be read.
-pub fn places(data_dir: &Path, tasks: &Tasks) -> Result<Vec<Arc<dyn Place>>, Error> {
-    let binary = std::env::current_exe()
-        .map_err(|e| Error::broken("cannot find our own binary").because(e))?;
-    let (data, node) = (data_dir.to_owned(), node::name(data_dir)?);
-    let kernel = kernel::Kernel::new(kernel::Settings { binary, data, node }, tasks);
-    Ok(vec![Arc::new(kernel)])
 }
 
 impl Shared {

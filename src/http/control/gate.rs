@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::http::control::PASS;
+use crate::http::peer;
 use crate::http::{Counters, Reason};
 use crate::tasks::{Tasks, Whose};
 use std::os::unix::net::UnixListener as StdListener;
@@ -97,6 +98,9 @@ impl Gate {
                 return self.counters.refuse(Reason::WrongPeer, format_args!("uid {}", peer.uid()));
             }
             Err(e) => return self.counters.refuse(Reason::WrongPeer, e),
+        }
+        if let Some(why) = peer::stranger(stream.peer_cred().ok().and_then(|peer| peer.pid())) {
+            return self.counters.refuse(Reason::WrongPeer, why);
         }
         let request = match timeout(READ, read(&mut stream, &self.pass)).await {
             Ok(Ok(Some(request))) => request,

@@ -168,6 +168,9 @@ async fn serve_client(
         let why = format!("user {} may not use the socket of user {own}", peer.uid());
         return refuse(stream, &Error::refused(why)).await;
     }
+    if let Some(why) = crate::http::peer::stranger(peer.pid()) {
+        return refuse(stream, &Error::refused(format!("not served: {why}"))).await;
+    }
     let (read, write) = stream.into_split();
     let most = mcp.toolbox.inner.config.message_bytes;
     let mut lines = Lines::new(Box::new(read), Box::new(write), most, &mcp.tasks);

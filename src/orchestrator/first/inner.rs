@@ -4,7 +4,8 @@
 //! filter on, this process itself may do no more than the server.
 
 use crate::orchestrator::first::plan::{Guards, Inner, Run, Said};
-use crate::orchestrator::first::{filter, frame, guard, reap, root};
+use crate::orchestrator::first::{filter, frame, guard, reap, root, trial};
+use crate::orchestrator::worker::{self, Offer};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
@@ -29,7 +30,14 @@ pub(super) fn run() -> Result<ExitCode, String> {
     };
     frame::write(std::io::stdout(), &said)?;
     ready?;
-    let Run::Program(argv) = &plan.run else { return Ok(ExitCode::SUCCESS) };
+    let argv = match &plan.run {
+        Run::Program(argv) => argv,
+        Run::Trial => return trial::run(),
+        Run::Memory(bytes) => {
+            worker::run(&Offer::Memory(*bytes)).map_err(|e| e.to_string())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
     let (name, arguments) = argv.split_first().ok_or("no program is named")?;
     let mut command = Command::new(name);
     command.args(arguments).env_clear().envs(&plan.environment);

@@ -45,22 +45,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
     let done = match stage {
         Some("--outer") => outer::run(),
         Some("--inner") => inner::run(),
-        Some("--wait") => trial::run(&rest),
+        Some("--wait") => trial::run(),
         _ => contained::run(rest),
     };
     Some(done.unwrap_or_else(|words| {
         eprintln!("hearth {NAME}: {words}");
         ExitCode::from(FAILED)
     }))
-}
-
-/// Puts up the filter of level 1 for this thread and all that it starts: nothing can be opened,
-/// connected to or started any more. Our own worker calls it when it has opened what it needs.
-///
-/// # Errors
-/// Broken, when the kernel has no seccomp.
-pub fn seal() -> Result<(), crate::error::Error> {
-    nix::sys::prctl::set_no_new_privs()
-        .map_err(|e| crate::error::Error::broken("cannot give up privileges").because(e))?;
-    filter::apply(Filter::Worker).map_err(crate::error::Error::broken)
 }

@@ -72,10 +72,13 @@ pub enum Filter {
 /// What starts.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Run {
-    /// Nothing: the guards were what was asked about.
-    Nothing,
     /// A program, looked for in the environment's PATH.
     Program(Vec<String>),
+    /// Our own worker with so many bytes of files in memory, in this very process: behind the filter
+    /// of level 1 nothing can be started.
+    Memory(usize),
+    /// What the probe tries a level by, in the same way.
+    Trial,
 }
 
 /// Resource limits; `None` leaves the present one.

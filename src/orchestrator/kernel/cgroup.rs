@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 /// Microseconds over which processor time is shared out.
 const PERIOD: u64 = 100_000;
 
+/// The controllers that are used.
+const WANTED: [&str; 4] = ["memory", "pids", "cpu", "cpuacct"];
+
 /// Where groups can be made: for each controller the folder of this node. Found once.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Groups {
@@ -47,6 +50,9 @@ impl Groups {
         let mut groups = Groups::default();
         let mut faults = Vec::new();
         for place in places(&read("/proc/self/cgroup"), &read("/proc/self/mountinfo")) {
+            if !place.limits() {
+                continue;
+            }
             match open(&place, name) {
                 Ok(folder) => groups.take(&place.controllers, folder),
                 Err(e) => faults.push(format!("{}: {e}", place.folder.display())),
@@ -241,6 +247,13 @@ struct Place {
     folder: PathBuf,
 }
 
+impl Place {
+    /// Whether it has any of the controllers that are used here.
+    fn limits(&self) -> bool {
+        self.controllers.is_empty() || self.controllers.iter().any(|c| WANTED.contains(&c.as_str()))
+    }
+}
+
 /// Joins our groups (`/proc/self/cgroup`) with where the trees are mounted (`/proc/self/mountinfo`).
 fn places(own: &str, mounts: &str) -> Vec<Place> {
     let mut found = Vec::new();
@@ -271,11 +284,7 @@ fn places(own: &str, mounts: &str) -> Vec<Place> {
 
 /// Makes this node's group in a tree and switches the controllers on for the groups below it.
 fn open(place: &Place, name: &str) -> Result<PathBuf, String> {
-    let wanted = ["memory", "pids", "cpu", "cpuacct"];
     if !place.controllers.is_empty() {
-        if !place.controllers.iter().any(|c| wanted.contains(&c.as_str())) {
-            return Err("none of the controllers that limit".into());
-        }
         let folder = place.folder.join(name);
         return make_folder(&folder).map(|()| folder);
     }
@@ -284,7 +293,7 @@ fn open(place: &Place, name: &str) -> Result<PathBuf, String> {
     let offered = get(&place.folder, "cgroup.controllers").unwrap_or_default();
     let on: Vec<String> = offered
         .split_whitespace()
-        .filter(|c| wanted.contains(c))
+        .filter(|c| WANTED.contains(c))
         .map(|c| format!("+{c}"))
         .collect();
     let done = switch_on(&place.folder, &folder, &on.join(" "));

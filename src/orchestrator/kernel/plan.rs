@@ -34,9 +34,7 @@ pub(super) fn guards(level: Level) -> Guards {
         filter: match level {
             Level::Apart | Level::Container => Filter::Apart,
             Level::Confined => Filter::Confined { same_user },
-            // Nothing but the filter holds there, so it is the one for neighbours of the same user
-            // from the first instruction on; the worker then seals itself.
-            Level::Filtered => Filter::Confined { same_user: true },
+            Level::Filtered => Filter::Worker,
         },
         limits: true,
     }
@@ -56,7 +54,7 @@ pub(super) fn job(
 ) -> Result<Job, Error> {
     check(settings, order, level)?;
     let user = user::next();
-    let scratch = (level < Level::Apart).then(|| {
+    let scratch = (level == Level::Confined).then(|| {
         let home = std::env::temp_dir().join(format!("hearth-{:012x}", hash(&settings.node)));
         home.join(&order.name)
     });
@@ -67,7 +65,7 @@ pub(super) fn job(
             .into();
     environment.extend(order.environment.iter().map(|(n, v)| (n.clone(), v.reveal().to_owned())));
     let (run, reads) = match &order.program {
-        Program::Worker => (Run::Program(worker(settings, level, &home)), Vec::new()),
+        Program::Worker => (worker(settings, order, level, &home), Vec::new()),
         Program::Command { argv, reads } => (Run::Program(argv.clone()), reads.clone()),
         Program::Image { .. } => return Err(Error::refused("an image needs a container engine")),
     };
@@ -92,13 +90,16 @@ fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-fn worker(settings: &Settings, level: Level, home: &Path) -> Vec<String> {
-    let binary = if level == Level::Apart { BINARY.into() } else { text(&settings.binary) };
-    match level {
-        // Nothing can be opened there: its files are in memory.
-        Level::Filtered => vec![binary, "worker".into(), "--no-execute".into()],
-        _ => vec![binary, "worker".into(), "--root".into(), text(home)],
-    }
+fn worker(settings: &Settings, order: &Order, level: Level, home: &Path) -> Run {
+    let binary = match level {
+        // Nothing can be opened there, so its files are in memory; they count as scratch.
+        Level::Filtered => {
+            return Run::Memory(usize::try_from(order.limits.scratch_bytes).unwrap_or(usize::MAX));
+        }
+        Level::Apart => BINARY.into(),
+        _ => text(&settings.binary),
+    };
+    Run::Program(vec![binary, "worker".into(), "--root".into(), text(home)])
 }
 
 /// What is not limited by a control group is limited for each process, or for the user.
@@ -113,7 +114,7 @@ fn limits(groups: &Groups, order: &Order, level: Level, user: Option<u32>) -> Li
             u64::from(asked.processes) + others + if level == Level::Apart { 1 } else { 2 },
         ),
         files: Some(u64::from(asked.open_files)),
-        file_bytes: (level < Level::Apart).then_some(asked.scratch_bytes),
+        file_bytes: (level == Level::Confined).then_some(asked.scratch_bytes),
         scratch: asked.scratch_bytes,
     }
 }

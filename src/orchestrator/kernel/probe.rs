@@ -1,6 +1,7 @@
 //! Which levels there are on this machine: each is tried by a sandbox of it that starts and ends.
 
 use crate::error::Error;
+use crate::orchestrator::first::{self, Run};
 use crate::orchestrator::kernel::{Kernel, plan};
 use crate::orchestrator::sandbox::{Guard, Level, Limits, Order, Program};
 use std::collections::BTreeMap;
@@ -70,18 +71,14 @@ async fn attempt(kernel: &Kernel, level: Level) -> Result<Vec<Guard>, Error> {
     };
     let mut job =
         plan::job(&kernel.inner.settings, kernel.groups(), &order, level, plan::guards(level))?;
-    let own = if level == Level::Apart {
-        crate::orchestrator::first::BINARY.to_owned()
-    } else {
-        kernel.inner.settings.binary.to_string_lossy().into_owned()
+    let binary = match level {
+        Level::Apart => first::BINARY.to_owned(),
+        _ => kernel.inner.settings.binary.to_string_lossy().into_owned(),
     };
-    let seal = if level == Level::Filtered { "--sealed" } else { "--" };
-    job.inner.run = crate::orchestrator::first::Run::Program(vec![
-        own,
-        crate::orchestrator::first::NAME.into(),
-        "--wait".into(),
-        seal.into(),
-    ]);
+    job.inner.run = match level {
+        Level::Filtered => Run::Trial,
+        _ => Run::Program(vec![binary, first::NAME.into(), "--wait".into()]),
+    };
     let begun = super::launch::launch(kernel, job).await?;
     let mut sandbox = begun.into_sandbox();
     // One byte says that it runs behind all guards.

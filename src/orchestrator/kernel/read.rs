@@ -168,6 +168,8 @@ impl Seen {
                     LIMITS,
                 )
             }
+            // The worker keeps its files in its own memory and counts them itself.
+            None if shared.level == Level::Filtered => (None, ""),
             None => (self.scratch(), "/proc/PID/mountinfo"),
         };
         let files = self.limit("Max open files");
