@@ -94,6 +94,8 @@ pub(super) const MCP_SOCKET: &str = "mcp.sock";
 /// What the listeners answer from.
 struct Parts {
     router: Router,
+    /// What other nodes of the same Redis ask.
+    nodes: Option<Router>,
     mcp: Mcp,
     guard: Guard,
     counters: Counters,
@@ -132,7 +134,7 @@ async fn parts(
     let mut router = Router::new();
     let mut api = web::API.to_vec();
 
-    let (mut house, mut broker) = (None, None);
+    let (mut house, mut broker, mut nodes) = (None, None, None);
     if config.runs("home") {
         let home = start_home(config, events, tasks, policy, store, mdns)?;
         home::offer(&home, &toolbox);
@@ -175,16 +177,26 @@ async fn parts(
         api.extend(aurora::API);
     }
     if config.runs("orchestrator") {
+        let shared = !config.store.redis_url.is_empty();
+        let beyond = match shared {
+            true => {
+                let tls = tls::client(config.http.ca_file.as_deref())?;
+                Some(orchestrator::Beyond { ask: Ask::new(tls, mdns, tasks) })
+            }
+            false => None,
+        };
         let base = orchestrator::Base {
             data_dir: &config.data_dir,
             tasks,
             policy,
             store,
             places: orchestrator::places(&config.orchestrator, &config.data_dir, tasks)?,
-            lease: (!config.store.redis_url.is_empty()).then_some(orchestrator::sessions::LEASE),
+            lease: shared.then_some(orchestrator::sessions::LEASE),
+            beyond,
         };
         let orchestrator = Orchestrator::start(&config.orchestrator, base)?;
         orchestrator::offer(&orchestrator, &toolbox);
+        nodes = Some(orchestrator::nodes_router(&orchestrator));
         pages.push(orchestrator::page(&orchestrator));
         gather.push(orchestrator::gather(&orchestrator));
         router = router.merge(orchestrator::routes(&orchestrator, &toolbox));
@@ -217,7 +229,7 @@ async fn parts(
         gather,
     };
     let router = in_json::wrap(router.merge(web::routes(page)), api);
-    Ok(Parts { router, mcp, guard, counters })
+    Ok(Parts { router, nodes, mcp, guard, counters })
 }
 
 /// Starts the house on its own; `hearth mcp` without a daemon does the same.
@@ -265,6 +277,12 @@ async fn listen(
             log::info!("the {name} is at http://{address}");
             ports.push(address.port());
         }
+    }
+    if let Some(nodes) = parts.nodes.clone()
+        && let Ok(at) = config.orchestrator.node_address.parse::<SocketAddr>()
+    {
+        let bound = server.listen("node address", &at.ip().to_string(), at.port(), nodes).await?;
+        ports.extend(bound.iter().map(SocketAddr::port));
     }
     // Who writes an address for a broker must not reach Hearth itself.
     brokers.listens_on(&ports);

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 const SESSIONS: &str = "orchestrator-sessions";
 const NODES: &str = "orchestrator-nodes";
+const KEYS: &str = "orchestrator-keys";
 /// More nodes than these are not looked at.
 const MOST_NODES: usize = 64;
 
@@ -51,6 +52,8 @@ struct Shared {
     own: Own,
     watch: Watch,
     beat: Beat,
+    /// The key of the nodes, once it was read.
+    key: Option<String>,
 }
 
 impl Keeper {
@@ -68,7 +71,7 @@ impl Keeper {
     fn new(store: &Store, own: Own, length: Duration, url: &str) -> Keeper {
         let (run, url) = (own.lease.run.clone(), url.to_owned());
         let beat = Beat { run, beat: 0, url, given_up: false };
-        let shared = Shared { own, watch: Watch::new(length), beat };
+        let shared = Shared { own, watch: Watch::new(length), beat, key: None };
         Keeper { store: store.clone(), shared: Arc::new(Mutex::new(shared)) }
     }
 
@@ -188,6 +191,23 @@ impl Keeper {
     pub async fn url_of(&self, node: &str) -> Result<Option<String>, Error> {
         let beat = self.beat_of(node).await?;
         Ok(beat.map(|beat| beat.url).filter(|url| !url.is_empty()))
+    }
+
+    /// Returns the key by which the nodes of this store know each other; made when there is none.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn nodes_key(&self) -> Result<String, Error> {
+        if let Some(key) = self.lock().key.clone() {
+            return Ok(key);
+        }
+        let made = crate::orchestrator::beyond::fresh_key()?;
+        self.store.swap(KEYS, "nodes", None, Some(&made)).await?;
+        let there = self.store.get(KEYS, "nodes").await?.unwrap_or(made);
+        let key: String = serde_json::from_slice(&there)
+            .map_err(|e| Error::broken("the nodes' key in the store cannot be read").because(e))?;
+        self.lock().key = Some(key.clone());
+        Ok(key)
     }
 
     async fn beat_of(&self, node: &str) -> Result<Option<Beat>, Error> {

@@ -6,6 +6,7 @@
 //! `starting` starts sandboxes, `call` asks their servers, `janitor` ends what nobody uses.
 //! Everything that a server in a sandbox says is data from outside.
 
+mod beyond;
 mod call;
 mod catalogue;
 mod config;
@@ -29,6 +30,7 @@ mod shown;
 mod starting;
 mod tools;
 
+pub use beyond::{Beyond, nodes_router};
 pub use call::{Asked, Told};
 pub use config::{Config, ENV, RANGES};
 pub use face::{gather, offer, page};
@@ -68,6 +70,8 @@ pub struct Base<'a> {
     pub places: Vec<Arc<dyn Place>>,
     /// How long a node's word holds when other nodes use this store, too; `None` when none can.
     pub lease: Option<Duration>,
+    /// How other nodes are reached; only with a lease.
+    pub beyond: Option<Beyond>,
 }
 
 /// The orchestrator. Cloning it is cheap.
@@ -93,6 +97,7 @@ pub(crate) struct Shared {
     /// The pool has one less.
     refill: Notify,
     status: Status,
+    beyond: Option<Beyond>,
 }
 
 impl Shared {
@@ -133,6 +138,7 @@ impl Orchestrator {
             pool: Pool::default(),
             refill: Notify::new(),
             status: base.tasks.status("orchestrator", Whose::Own),
+            beyond: base.beyond,
         };
         let orchestrator = Orchestrator { shared: Arc::new(shared) };
         let length = base.lease.unwrap_or(LEASE);

@@ -252,7 +252,7 @@ impl Orchestrator {
     }
 
     /// The key of the caller's session of that id; for an admin, who has none, that of the only one.
-    async fn key_of(&self, caller: &Caller, id: &str) -> Result<Key, Error> {
+    pub(super) async fn key_of(&self, caller: &Caller, id: &str) -> Result<Key, Error> {
         check_id(id)?;
         let own = Key { token: caller.token, id: id.to_owned() };
         if self.shared.slots().contains_key(&own)

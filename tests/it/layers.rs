@@ -42,7 +42,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("rustls", &["http"]),
     ("rumqttc_v4", &["mqtt"]),
     ("rumqttc_v5", &["mqtt"]),
-    ("schemars", &["config", "mcp"]),
+    ("schemars", &["config", "mcp", "orchestrator"]),
     ("seccompiler", &["orchestrator"]),
     ("serde", &["*"]),
     ("serde_json", &["*"]),

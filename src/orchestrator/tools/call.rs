@@ -3,7 +3,8 @@
 use crate::config::JsonSchema;
 use crate::error::Error;
 use crate::mcp::peer::Wait;
-use crate::mcp::{Call, Reply, Tool, rows};
+use crate::mcp::{Call, rows};
+use crate::orchestrator::tools::{Made, tool, with};
 use crate::orchestrator::{Asked, Orchestrator};
 use crate::policy::Level;
 use serde::{Deserialize, Serialize};
@@ -77,33 +78,31 @@ struct Told {
     epoch: u64,
 }
 
-pub(super) fn tools(own: &Orchestrator) -> Vec<Tool> {
-    let (lists, calls) = (own.clone(), own.clone());
-    let list = Tool::new(
+pub(super) fn tools(own: &Orchestrator) -> Vec<Made> {
+    let lists = (
         "orchestrator_list_tools",
         "List a session's tools",
         "The tools of the server in a session, with their schemas.",
-        Level::Control,
-        move |call, args: List| {
-            let own = lists.clone();
-            async move { list(&own, &call, args).await }
-        },
     );
-    let call = Tool::new(
+    let calls = (
         "orchestrator_call_tool",
         "Call a session's tool",
         "Call a tool of the server in a session. A result that is too long comes in parts by 'cursor'.",
-        Level::Control,
-        move |call, args: CallArgs| {
-            let own = calls.clone();
-            async move { run(&own, call, args).await }
-        },
     );
+    let lists = tool(own, lists, Level::Control, |own, call, args: List| async move {
+        list(&own, &call, args).await
+    });
+    let calls = tool(own, calls, Level::Control, |own, call, args: CallArgs| async move {
+        run(&own, call, args).await
+    });
     let within = Duration::from_secs(SECONDS.1 + 30);
-    vec![list.idempotent().budget(BUDGET), call.within(within).budget(BUDGET).open_world()]
+    vec![
+        with(lists, |tool| tool.idempotent().budget(BUDGET)),
+        with(calls, |tool| tool.within(within).budget(BUDGET).open_world()),
+    ]
 }
 
-async fn list(own: &Orchestrator, call: &Call, args: List) -> Result<Reply<Tools>, Error> {
+async fn list(own: &Orchestrator, call: &Call, args: List) -> Result<Tools, Error> {
     let all = own.tools_of(&call.caller, &args.session_id).await?;
     let total = all.len();
     let rows_of = all
@@ -111,10 +110,10 @@ async fn list(own: &Orchestrator, call: &Call, args: List) -> Result<Reply<Tools
         .enumerate()
         .filter_map(|(n, tool)| Some((format!("{n:06}"), tool.as_object()?.clone())));
     let page = rows(rows_of, &args.cursor, args.bytes.unwrap_or(PART).min(MOST))?;
-    Ok(Tools { tools: page.items, total, next: page.next }.into())
+    Ok(Tools { tools: page.items, total, next: page.next })
 }
 
-async fn run(own: &Orchestrator, call: Call, args: CallArgs) -> Result<Reply<Told>, Error> {
+async fn run(own: &Orchestrator, call: Call, args: CallArgs) -> Result<Told, Error> {
     let most = args.bytes.unwrap_or(PART);
     if !(256..=MOST).contains(&most) {
         return Err(Error::invalid(format!("'bytes' is 256 to {MOST}")));
@@ -143,7 +142,7 @@ async fn run(own: &Orchestrator, call: Call, args: CallArgs) -> Result<Reply<Tol
             other => Map::from_iter([("content".into(), json!([])), ("result".into(), other)]),
         };
         let (part, of_bytes, next) = (None, None, None);
-        return Ok(Told { result: Some(result), part, of_bytes, next, epoch: told.epoch }.into());
+        return Ok(Told { result: Some(result), part, of_bytes, next, epoch: told.epoch });
     }
     let slot = own.own(&call.caller, &args.session_id).await?;
     let text: Arc<str> = text.into();
@@ -151,7 +150,7 @@ async fn run(own: &Orchestrator, call: Call, args: CallArgs) -> Result<Reply<Tol
         let mut answers = slot.answers.lock().unwrap_or_else(PoisonError::into_inner);
         answers.keep(text.clone())
     };
-    Ok(part(&text, number, 0, most, told.epoch).into())
+    Ok(part(&text, number, 0, most, told.epoch))
 }
 
 async fn rest(
@@ -159,7 +158,7 @@ async fn rest(
     call: &Call,
     (id, cursor): (&str, &str),
     most: usize,
-) -> Result<Reply<Told>, Error> {
+) -> Result<Told, Error> {
     let strange = || Error::invalid("that is not a cursor of this tool; take it from 'next'");
     let read = |text: &str| -> Option<(u64, usize, u64)> {
         let mut parts = text.split('-');
@@ -175,7 +174,7 @@ async fn rest(
     if !text.is_char_boundary(at) || at >= text.len() {
         return Err(strange());
     }
-    Ok(part(&text, number, at, most, epoch).into())
+    Ok(part(&text, number, at, most, epoch))
 }
 
 fn part(text: &str, number: u64, at: usize, most: usize, epoch: u64) -> Told {

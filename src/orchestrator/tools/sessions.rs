@@ -1,9 +1,9 @@
 //! Making, listing, ending and looking at sessions.
 
 use crate::config::JsonSchema;
-use crate::error::Error;
-use crate::mcp::{Call, Reply, Tool, numbered, rows};
+use crate::mcp::{numbered, rows};
 use crate::orchestrator::sandbox::Guard;
+use crate::orchestrator::tools::{Made, tool, with};
 use crate::orchestrator::{Orchestrator, Shown, Wanted};
 use crate::policy::Level;
 use serde::{Deserialize, Serialize};
@@ -75,23 +75,7 @@ struct Lines {
     next: Option<String>,
 }
 
-fn tool<A, R, F, Fut>(
-    own: &Orchestrator,
-    (name, title, about): (&'static str, &'static str, &'static str),
-    level: Level,
-    run: F,
-) -> Tool
-where
-    A: serde::de::DeserializeOwned + JsonSchema + Send + 'static,
-    R: Serialize + JsonSchema + 'static,
-    F: Fn(Orchestrator, Call, A) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<Reply<R>, Error>> + Send + 'static,
-{
-    let own = own.clone();
-    Tool::new(name, title, about, level, move |call, args| run(own.clone(), call, args))
-}
-
-pub(super) fn tools(own: &Orchestrator) -> Vec<Tool> {
+pub(super) fn tools(own: &Orchestrator) -> Vec<Made> {
     let acquire = (
         "orchestrator_acquire_session",
         "Acquire a session",
@@ -121,31 +105,32 @@ pub(super) fn tools(own: &Orchestrator) -> Vec<Tool> {
         "The last lines that a session's server wrote to stderr.",
     );
     vec![
-        tool(own, acquire, Level::Control, |own, call, wanted: Wanted| async move {
-            own.acquire(&call.caller, wanted).await.map(Reply::from)
-        })
-        .idempotent()
-        .within(START),
+        with(
+            tool(own, acquire, Level::Control, |own, call, wanted: Wanted| async move {
+                own.acquire(&call.caller, wanted).await
+            }),
+            |tool| tool.idempotent().within(START),
+        ),
         tool(own, list, Level::Read, |own, call, args: List| async move {
             let all = own.list(&call.caller, args.all).await?;
             let total = all.len();
-            let keyed = numbered(all);
-            let page = rows(keyed, &args.cursor, ROWS)?;
-            Ok(Sessions { sessions: page.items, total, next: page.next }.into())
+            let page = rows(numbered(all), &args.cursor, ROWS)?;
+            Ok(Sessions { sessions: page.items, total, next: page.next })
         }),
-        tool(own, end, Level::Control, |own, call, args: One| async move {
-            own.end(&call.caller, &args.session_id).await.map(Reply::from)
-        })
-        .idempotent()
-        .destructive(),
+        with(
+            tool(own, end, Level::Control, |own, call, args: One| async move {
+                own.end(&call.caller, &args.session_id).await
+            }),
+            |tool| tool.idempotent().destructive(),
+        ),
         tool(own, limits, Level::Read, |own, call, args: One| async move {
             let (level, guards) = own.limits(&call.caller, &args.session_id).await?;
-            Ok(Limits { level, limits: guards.into_iter().map(limit).collect() }.into())
+            Ok(Limits { level, limits: guards.into_iter().map(limit).collect() })
         }),
         tool(own, logs, Level::Read, |own, call, args: Logs| async move {
             let (lines, dropped) = own.stderr(&call.caller, &args.session_id).await?;
             let page = rows(numbered(lines), &args.cursor, ROWS)?;
-            Ok(Lines { lines: page.items, dropped, next: page.next }.into())
+            Ok(Lines { lines: page.items, dropped, next: page.next })
         }),
     ]
 }
