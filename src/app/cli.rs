@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::app::gate::Gate;
 use crate::app::help::{self, Sub};
 use crate::error::Error;
 use crate::policy::{EntityScope, Grant, Level};
@@ -33,6 +34,7 @@ pub(super) enum Command {
         form: Form,
     },
     Token(Token),
+    Gate(Gate),
     AudioList,
     AudioTest {
         /// The configured one when there is none.
@@ -93,6 +95,7 @@ struct Given {
     form: Option<Form>,
     seconds: Option<u32>,
     save: Option<PathBuf>,
+    hash: Option<String>,
     help: bool,
     version: bool,
 }
@@ -150,7 +153,7 @@ fn read(
 /// Options that only some commands take; [`help::SUBS`] says which.
 const OWN: &[&str] = &[
     "service", "area", "label", "level", "http", "stdio", "ssh", "demo", "exposed", "find",
-    "force", "offline", "seconds", "save",
+    "force", "offline", "seconds", "save", "hash",
 ];
 
 fn read_own(
@@ -167,6 +170,7 @@ fn read_own(
         "http" => given.form = Some(Form::Http),
         "stdio" => given.form = Some(Form::Stdio),
         "seconds" => given.seconds = Some(seconds(&parser.value()?.string()?)?),
+        "hash" => given.hash = Some(parser.value()?.string()?),
         "save" => given.save = Some(parser.value()?.into()),
         "ssh" => given.form = Some(Form::Ssh(parser.value()?.string()?)),
         _ => {}
@@ -260,6 +264,7 @@ fn command(sub: &str, name: String, given: Given) -> Command {
         }
         "token list" => Command::Token(Token::List),
         "token revoke" => Command::Token(Token::Revoke { name, force: is("force") }),
+        "audit verify" => Command::Gate(Gate::AuditVerify { hash: given.hash }),
         "audio list" => Command::AudioList,
         "audio test" => Command::AudioTest {
             input: Some(name).filter(|name| !name.is_empty()),

@@ -77,6 +77,12 @@ pub(super) const SUBS: &[Sub] = &[
         "Revoke a token; its sessions end at once",
         &[("force", "", "Also the last one that may change everything")],
     ),
+    sub(
+        "audit verify",
+        "",
+        "Check that nobody changed the audit log: each entry against the one before",
+        &[("hash", "H", "An entry must have this hash, noted at an earlier check")],
+    ),
     sub("audio list", "", "List the sound inputs, by the names to configure", &[]),
     sub(
         "audio test",

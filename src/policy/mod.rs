@@ -15,7 +15,7 @@ mod password;
 mod token;
 mod underway;
 
-pub use audit::Outcome;
+pub use audit::{Outcome, Verified, verify as verify_audit};
 pub use caller::{Caller, Via};
 pub(crate) use codes::{may_be_a_code, names_a_code};
 pub use grant::{EntityFacts, EntityScope, Grant, Level};
