@@ -1,9 +1,9 @@
 //! The command line.
 
-use crate::app::gate::Gate;
+use crate::app::gate::{Gate, Remember};
 use crate::app::help::{self, Sub};
 use crate::error::Error;
-use crate::policy::{EntityScope, Grant, Level};
+use crate::policy::{EntityScope, Grant, Level, Verdict};
 use lexopt::prelude::{Long, Short, Value, ValueExt as _};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -96,6 +96,9 @@ struct Given {
     seconds: Option<u32>,
     save: Option<PathBuf>,
     hash: Option<String>,
+    token: Option<String>,
+    target: Option<String>,
+    minutes: Option<u32>,
     help: bool,
     version: bool,
 }
@@ -153,7 +156,8 @@ fn read(
 /// Options that only some commands take; [`help::SUBS`] says which.
 const OWN: &[&str] = &[
     "service", "area", "label", "level", "http", "stdio", "ssh", "demo", "exposed", "find",
-    "force", "offline", "seconds", "save", "hash",
+    "force", "offline", "seconds", "save", "hash", "token", "target", "minutes", "remember",
+    "whole",
 ];
 
 fn read_own(
@@ -170,6 +174,9 @@ fn read_own(
         "http" => given.form = Some(Form::Http),
         "stdio" => given.form = Some(Form::Stdio),
         "seconds" => given.seconds = Some(seconds(&parser.value()?.string()?)?),
+        "token" => given.token = Some(parser.value()?.string()?),
+        "target" => given.target = Some(parser.value()?.string()?),
+        "minutes" => given.minutes = Some(minutes(&parser.value()?.string()?)?),
         "hash" => given.hash = Some(parser.value()?.string()?),
         "save" => given.save = Some(parser.value()?.into()),
         "ssh" => given.form = Some(Form::Ssh(parser.value()?.string()?)),
@@ -265,6 +272,14 @@ fn command(sub: &str, name: String, given: Given) -> Command {
         "token list" => Command::Token(Token::List),
         "token revoke" => Command::Token(Token::Revoke { name, force: is("force") }),
         "audit verify" => Command::Gate(Gate::AuditVerify { hash: given.hash }),
+        "rule list" => Command::Gate(Gate::Rules),
+        "rule allow" => rule(name, Verdict::Allow, given),
+        "rule ask" => rule(name, Verdict::Ask, given),
+        "rule deny" => rule(name, Verdict::Deny, given),
+        "rule remove" => Command::Gate(Gate::RuleRemove { id: name }),
+        "approval list" => Command::Gate(Gate::Approvals),
+        "approval allow" => answer(name, true, &given),
+        "approval deny" => answer(name, false, &given),
         "audio list" => Command::AudioList,
         "audio test" => Command::AudioTest {
             input: Some(name).filter(|name| !name.is_empty()),
@@ -276,6 +291,26 @@ fn command(sub: &str, name: String, given: Given) -> Command {
         "audio render" => Command::AudioRender { file: name.into() },
         _ => Command::Serve { demo: false },
     }
+}
+
+fn rule(tool: String, verdict: Verdict, given: Given) -> Command {
+    let seconds = given.minutes.map(|minutes| minutes * 60);
+    let more = Remember { target: given.target, seconds, whole: false };
+    Command::Gate(Gate::RuleAdd { tool, verdict, token: given.token, more })
+}
+
+fn answer(id: String, allow: bool, given: &Given) -> Command {
+    let is = |option: &str| given.used.contains(&option);
+    let seconds = given.minutes.map(|minutes| minutes * 60);
+    let more = Remember { target: None, seconds, whole: is("whole") };
+    // Whoever says for how long, or for what, wants it remembered.
+    let remember = is("remember") || seconds.is_some() || is("whole");
+    Command::Gate(Gate::Answer { id, allow, remember, more })
+}
+
+fn minutes(text: &str) -> Result<u32, lexopt::Error> {
+    let number = text.parse().ok().filter(|minutes| (1..=5_000_000).contains(minutes));
+    number.ok_or_else(|| format!("--minutes is '{text}', but must be from 1 to 5000000").into())
 }
 
 fn level(text: &str) -> Result<Level, lexopt::Error> {

@@ -1,15 +1,35 @@
-//! Subcommands about what is allowed: the audit log.
+//! Subcommands about what is allowed: rules, approvals, the audit log.
 
 use crate::app::cli::Options;
+use crate::app::client::{ask, done};
 use crate::app::{config, say};
 use crate::error::Error;
-use crate::policy::{self, Verified};
+use crate::policy::{self, Verdict, Verified};
+use serde_json::{Value, json};
 
 /// What to do.
 #[derive(Debug, PartialEq)]
 pub(super) enum Gate {
     /// Check the chain of the audit log; one of its entries must have this hash.
     AuditVerify { hash: Option<String> },
+    /// Show the rules.
+    Rules,
+    /// Make a rule.
+    RuleAdd { tool: String, verdict: Verdict, token: Option<String>, more: Remember },
+    /// Remove the rule of this id.
+    RuleRemove { id: String },
+    /// Show what waits for an answer.
+    Approvals,
+    /// Answer one of them.
+    Answer { id: String, allow: bool, remember: bool, more: Remember },
+}
+
+/// What a rule is for, and for how long.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Remember {
+    pub(super) target: Option<String>,
+    pub(super) seconds: Option<u32>,
+    pub(super) whole: bool,
 }
 
 /// Runs one of them.
@@ -19,8 +39,87 @@ pub(super) fn run(options: &Options, command: &Gate) -> Result<(), Error> {
         Gate::AuditVerify { hash } => {
             say(&told(&policy::verify_audit(&config.data_dir, hash.as_deref())?));
         }
+        Gate::Rules => {
+            let answer = done(ask(&config, "GET", RULES, None)?)?;
+            lines(
+                &answer["rules"],
+                "there is no rule: every tool is allowed as far as tokens go",
+                rule,
+            );
+        }
+        Gate::RuleAdd { tool, verdict, token, more: Remember { target, seconds, .. } } => {
+            let mut body =
+                json!({"tool": tool, "verdict": verdict, "target": target, "seconds": seconds});
+            if let Some(token) = token {
+                body["token"] = token.as_str().into();
+            }
+            say(&rule(&done(ask(&config, "POST", RULES, Some(&body))?)?));
+        }
+        Gate::RuleRemove { id } => {
+            let gone = done(ask(&config, "DELETE", RULES, Some(&json!({"id": id})))?)?;
+            say(&format!("removed: {}", rule(&gone)));
+        }
+        Gate::Approvals => {
+            let answer = done(ask(&config, "GET", APPROVALS, None)?)?;
+            lines(&answer["approvals"], "nothing waits for an approval", approval);
+        }
+        Gate::Answer { id, allow, remember, more: Remember { seconds, whole, .. } } => {
+            let word = if *allow { "allow" } else { "deny" };
+            let body = json!({
+                "id": id, "answer": word, "remember": remember, "seconds": seconds, "whole": whole,
+            });
+            let answer = done(ask(&config, "POST", APPROVALS, Some(&body))?)?;
+            say(&approval(&answer["approval"]));
+            if !answer["rule"].is_null() {
+                say(&rule(&answer["rule"]));
+            }
+        }
     }
     Ok(())
+}
+
+const RULES: &str = "/api/policy/rules";
+const APPROVALS: &str = "/api/policy/approvals";
+
+fn lines(list: &Value, none: &str, line: fn(&Value) -> String) {
+    let list = list.as_array().map(Vec::as_slice).unwrap_or_default();
+    if list.is_empty() {
+        say(none);
+    }
+    list.iter().for_each(|one| say(&line(one)));
+}
+
+fn word<'a>(of: &'a Value, field: &str) -> &'a str {
+    of[field].as_str().unwrap_or_default()
+}
+
+/// A rule in one line.
+fn rule(rule: &Value) -> String {
+    let text = |field: &str| word(rule, field);
+    let mut line = format!("{} {:<5} {}", text("id"), text("verdict"), text("tool"));
+    if !rule["target"].is_null() {
+        line += &format!(" on {}", text("target"));
+    }
+    line += &format!(" for {}", if text("token") == "*" { "everybody" } else { text("token") });
+    if let Some(until) = rule["until"].as_f64() {
+        line += &format!(", {} s more", left(until));
+    }
+    line
+}
+
+/// An approval in one line.
+fn approval(approval: &Value) -> String {
+    let text = |field: &str| word(approval, field);
+    let until = approval["until"].as_f64().unwrap_or_default();
+    let (id, state, who) = (text("id"), text("state"), text("who"));
+    let what = format!("{} on {}", text("action"), text("target"));
+    format!("{id} {state}, {} s more: {who} wants {what}", left(until))
+}
+
+/// Seconds from now.
+fn left(until: f64) -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    (until - now.map_or(0.0, |now| now.as_secs_f64())).max(0.0) as u64
 }
 
 /// A chain that holds, in words.

@@ -26,6 +26,7 @@ mod listen;
 mod mcp;
 mod mqtt;
 mod plugins;
+mod policy;
 mod show;
 mod store;
 mod timeline;
