@@ -277,6 +277,9 @@ fn command(sub: &str, name: String, given: Given) -> Command {
         "rule ask" => rule(name, Verdict::Ask, given),
         "rule deny" => rule(name, Verdict::Deny, given),
         "rule remove" => Command::Gate(Gate::RuleRemove { id: name }),
+        "secret list" => Command::Gate(Gate::Secrets),
+        "secret set" => Command::Gate(Gate::SecretSet { name }),
+        "secret remove" => Command::Gate(Gate::SecretRemove { name }),
         "approval list" => Command::Gate(Gate::Approvals),
         "approval allow" => answer(name, true, &given),
         "approval deny" => answer(name, false, &given),
@@ -370,6 +373,22 @@ mod tests {
         {
             check(line, Command::Token(Token::Revoke { name: "tablet".into(), force }));
         }
+        let gate = |line: &str, want: Gate| check(line, Command::Gate(want));
+        gate("audit verify --hash 00", Gate::AuditVerify { hash: Some("00".into()) });
+        gate("rule ask home_* --token tab* --minutes 5", {
+            let more = Remember { target: None, seconds: Some(300), whole: false };
+            let (tool, token) = ("home_*".into(), Some("tab*".into()));
+            Gate::RuleAdd { tool, verdict: Verdict::Ask, token, more }
+        });
+        for (line, remember, whole) in [
+            ("approval deny 0a", false, false),
+            ("approval deny 0a --remember", true, false),
+            ("approval deny 0a --whole", true, true),
+        ] {
+            let more = Remember { whole, ..Remember::default() };
+            gate(line, Gate::Answer { id: "0a".into(), allow: false, remember, more });
+        }
+        gate("secret set key", Gate::SecretSet { name: "key".into() });
         let entities = EntityScope { areas: vec!["kitchen".into()], ..EntityScope::default() };
         let grant = Grant { level: Level::Read, services: vec!["home".into()], entities };
         let made = Token::New { name: "tablet".into(), grant };
@@ -395,6 +414,8 @@ mod tests {
         check("audio test --seconds 0", "must be from 1 to 86400");
         check("token frob", "no command 'token frob'");
         check("token", "no command 'token'; there are: hearth token new NAME");
+        check("rule allow x --minutes 0", "must be from 1 to 5000000");
+        check("secret set", "NAME is missing");
         check("help frob", "no command 'frob'");
         check("token new x --level owner", "must be read, control or admin");
     }

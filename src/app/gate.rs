@@ -1,4 +1,4 @@
-//! Subcommands about what is allowed: rules, approvals, the audit log.
+//! Subcommands about what is allowed: rules, approvals, sealed secrets, the audit log.
 
 use crate::app::cli::Options;
 use crate::app::client::{ask, done};
@@ -6,6 +6,7 @@ use crate::app::{config, say};
 use crate::error::Error;
 use crate::policy::{self, Verdict, Verified};
 use serde_json::{Value, json};
+use std::io::{IsTerminal as _, Read as _};
 
 /// What to do.
 #[derive(Debug, PartialEq)]
@@ -20,6 +21,12 @@ pub(super) enum Gate {
     RuleRemove { id: String },
     /// Show what waits for an answer.
     Approvals,
+    /// Show the names of the sealed secrets.
+    Secrets,
+    /// Seal what comes on standard input.
+    SecretSet { name: String },
+    /// Remove a sealed secret.
+    SecretRemove { name: String },
     /// Answer one of them.
     Answer { id: String, allow: bool, remember: bool, more: Remember },
 }
@@ -59,6 +66,18 @@ pub(super) fn run(options: &Options, command: &Gate) -> Result<(), Error> {
             let gone = done(ask(&config, "DELETE", RULES, Some(&json!({"id": id})))?)?;
             say(&format!("removed: {}", rule(&gone)));
         }
+        Gate::Secrets => {
+            let answer = done(ask(&config, "GET", SECRETS, None)?)?;
+            lines(&answer["secrets"], "no secret is sealed", secret);
+        }
+        Gate::SecretSet { name } => {
+            let body = json!({"name": name, "value": read_secret(name)?});
+            say(&secret(&done(ask(&config, "POST", SECRETS, Some(&body))?)?));
+        }
+        Gate::SecretRemove { name } => {
+            done(ask(&config, "DELETE", SECRETS, Some(&json!({"name": name})))?)?;
+            say(&format!("'{name}' is removed"));
+        }
         Gate::Approvals => {
             let answer = done(ask(&config, "GET", APPROVALS, None)?)?;
             lines(&answer["approvals"], "nothing waits for an approval", approval);
@@ -78,6 +97,22 @@ pub(super) fn run(options: &Options, command: &Gate) -> Result<(), Error> {
     Ok(())
 }
 
+/// What comes on standard input, without the line break behind it: not on the command line, where
+/// everybody on this machine could read it.
+fn read_secret(name: &str) -> Result<String, Error> {
+    let input = std::io::stdin();
+    if input.is_terminal() {
+        eprintln!("type the value of '{name}', then Enter and Ctrl-D; it is shown as you type");
+    }
+    let mut value = String::new();
+    let read = input.lock().take(1 << 20).read_to_string(&mut value);
+    read.map_err(|e| Error::invalid("the value on standard input is no text").because(e))?;
+    let end = value.trim_end_matches(['\r', '\n']).len();
+    value.truncate(end);
+    Ok(value)
+}
+
+const SECRETS: &str = "/api/policy/secrets";
 const RULES: &str = "/api/policy/rules";
 const APPROVALS: &str = "/api/policy/approvals";
 
@@ -91,6 +126,13 @@ fn lines(list: &Value, none: &str, line: fn(&Value) -> String) {
 
 fn word<'a>(of: &'a Value, field: &str) -> &'a str {
     of[field].as_str().unwrap_or_default()
+}
+
+/// A secret in one line.
+fn secret(secret: &Value) -> String {
+    let short = "too short to be searched for in calls";
+    let told = if secret["watched"] == true { "searched for in calls" } else { short };
+    format!("{:<32} {told}", word(secret, "name"))
 }
 
 /// A rule in one line.

@@ -5,7 +5,7 @@
 
 use crate::error::Error;
 use crate::mcp::told::told;
-use crate::mcp::{Ability, Answer, Call, Prompt, Tool, Toolbox, consent, wire};
+use crate::mcp::{Ability, Answer, Call, Prompt, Tool, Toolbox, consent, watched, wire};
 use crate::policy::{Caller, Level, Outcome, Underway};
 use futures_util::FutureExt;
 use serde_json::{Map, Value};
@@ -71,13 +71,15 @@ impl Toolbox {
             return self.within_limits(&tool, call, args).await;
         }
         let policy = &self.inner.policy;
-        let target = told(&args, TARGET);
         let level = tool.level_of(&args);
+        let clean = watched::arguments(policy, tool.name, &mut args);
+        let target = told(&args, TARGET);
         let underway = policy.begin(&call.caller, tool.name, &target, level);
         call.caller = underway.caller();
         let caller = call.caller.clone();
         let given = [confirm, call.confirm.take().map(Value::from)];
-        let outcome = match consent::confirmed(policy, &tool, &caller, &call.client, given) {
+        let confirmed = || consent::confirmed(policy, &tool, &caller, &call.client, given);
+        let outcome = match clean.and_then(|()| confirmed()) {
             Ok(confirm) => {
                 call.confirm = confirm;
                 let turn = Turn { tool: &tool, level, underway: &underway };
@@ -137,8 +139,11 @@ impl Toolbox {
     ) -> Result<Answer, Error> {
         let (policy, tool) = (&self.inner.policy, turn.tool);
         policy.check(&call.caller, tool.service(), turn.level)?;
+        let _admitted = policy.admit(&call.caller.name, tool.name)?;
         let approved = policy.weigh(&call.caller, tool.name, &args, &|| told(&args, SHOWN))?;
+        let caller = call.caller.clone();
         let outcome = self.within_limits(tool, call, args).await;
+        let outcome = watched::outcome(policy, &caller, tool.name, outcome);
         if matches!(outcome, Ok(Answer::Ask(_))) || turn.underway.has_question() {
             approved.give_back();
         }
@@ -198,9 +203,10 @@ impl Toolbox {
         let (name, config) = (prompt.name, &self.inner.config);
         let seconds = config.call_seconds;
         let cancelled = call.cancelled.clone();
+        let caller = call.caller.clone();
         let run = async { (prompt.write)(call, args).await };
         let run = AssertUnwindSafe(run).catch_unwind();
-        tokio::select! {
+        let written = tokio::select! {
             biased;
             () = cancelled.cancelled() => Err(Error::timeout(format!("{name} was cancelled"))),
             end = tokio::time::timeout(Duration::from_secs(seconds), run) => match end {
@@ -208,6 +214,7 @@ impl Toolbox {
                 Ok(Err(_)) => Err(Error::broken(format!("{name} failed; the log says why"))),
                 Err(_) => Err(Error::timeout(format!("{name} took more than {seconds} s"))),
             },
-        }
+        };
+        watched::outcome(&self.inner.policy, &caller, name, written)
     }
 }

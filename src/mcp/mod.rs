@@ -35,6 +35,7 @@ mod tool;
 mod toolbox;
 mod wanted;
 mod watch;
+mod watched;
 mod wire;
 
 pub use answer::{Ability, Answer, Answers, Ask, Block, Questions};

@@ -12,7 +12,9 @@ mod codes;
 mod grant;
 mod page;
 mod password;
+mod quota;
 mod rule;
+mod seal;
 mod token;
 mod underway;
 mod weigh;
@@ -24,7 +26,9 @@ pub use caller::{Caller, Via};
 pub(crate) use codes::{may_be_a_code, names_a_code};
 pub use grant::{EntityFacts, EntityScope, Grant, Level};
 pub use password::{PasswordHash, is_same_secret};
+pub use quota::{Quota, Usage};
 pub use rule::{NewRule, Rule, Verdict};
+pub use seal::{NewSecret, SecretInfo};
 pub use token::{NewToken, TokenInfo};
 pub(crate) use underway::Question;
 pub use underway::Underway;
@@ -43,7 +47,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 
 /// Environment variables of section `[policy]`.
-pub const ENV: &[Env] = &[Env::new("AUTH_TOKEN", "policy.auth_token", Form::Secret)];
+pub const ENV: &[Env] = &[
+    Env::new("AUTH_TOKEN", "policy.auth_token", Form::Secret),
+    Env::new("HEARTH_SEAL_KEY", "policy.seal_key", Form::Secret),
+];
 
 /// The numbers that make sense.
 pub const RANGES: &[Range] = &[
@@ -79,6 +86,12 @@ pub struct Config {
     /// The question of a rule is put to the person at an assistant's client, where that can ask. Without
     /// this only the page and the command line answer.
     pub approve_by_client: bool,
+    /// How many calls there may be: tables with `tool`, `token` (both `*` for any), `together`,
+    /// `per_minute`, `at_once` and `per_day`.
+    pub quotas: Vec<Quota>,
+    /// The key of the sealed secrets, 64 hexadecimal digits. Empty: the one in `secrets.key` of the data
+    /// folder, which is made when the first secret is sealed.
+    pub seal_key: Secret,
     /// The audit log is rotated at this size, in bytes; three older files are kept.
     pub audit_bytes: u64,
 }
@@ -96,6 +109,8 @@ impl Default for Config {
             approval_seconds: 900,
             approval_wait_seconds: 45,
             approve_by_client: true,
+            quotas: Vec::new(),
+            seal_key: Secret::default(),
             audit_bytes: 4 << 20,
         }
     }
@@ -104,7 +119,10 @@ impl Default for Config {
 impl Config {
     /// Returns what would be refused at the start, all of it.
     pub fn faults(&self) -> Vec<Fault> {
-        token::faults(self)
+        let mut faults = token::faults(self);
+        faults.extend(quota::faults(&self.quotas));
+        faults.extend(seal::faults(&self.seal_key));
+        faults
     }
 }
 
@@ -122,6 +140,8 @@ struct Shared {
     pages: page::Pages,
     desk: approval::Desk,
     rules: rule::Book,
+    quotas: Arc<quota::Meter>,
+    vault: seal::Vault,
     audit: audit::Log,
     revoked: watch::Sender<u64>,
 }
@@ -142,6 +162,8 @@ impl Policy {
         let tokens = token::Tokens::read(config, store).await?;
         let pages = page::Pages::read(store).await?;
         let audit = audit::Log::open(data_dir, config.audit_bytes, events.clone());
+        let quotas = Arc::new(quota::Meter::new(&config.quotas));
+        quota::keep(&quotas, store, tasks).await?;
         let shared = Shared {
             config: config.clone(),
             store: store.clone(),
@@ -154,6 +176,8 @@ impl Policy {
                 Duration::from_secs(config.approval_seconds),
             ),
             rules: rule::Book::read(data_dir)?,
+            quotas,
+            vault: seal::Vault::open(data_dir, &config.seal_key, tasks),
             audit,
             revoked: watch::Sender::new(0),
         };

@@ -1,10 +1,10 @@
-//! `/api/policy/…`: approvals and rules, for the page and the command line.
+//! `/api/policy/…`: approvals, rules, quotas and secrets, for the page and the command line.
 //!
 //! Who may answer and change them, policy says; here requests are read and answers written.
 
 use crate::error::Error;
 use crate::http::{Json, State};
-use crate::policy::{Answer, NewRule};
+use crate::policy::{Answer, NewRule, NewSecret};
 use crate::web::{MaybeCaller, Web, required};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -77,4 +77,53 @@ pub(super) async fn remove_rule(
     let caller = required(caller)?;
     let ById { id } = read("a request to remove a rule", asked)?;
     Ok(Json(json!(web.parts.policy.remove_rule(&caller, &id).await?)))
+}
+
+/// Answers `GET /api/policy/quotas`: `{"quotas":[…]}`, what was used of each: everybody's for admins,
+/// their own for others.
+pub(super) async fn quotas(
+    State(web): State<Arc<Web>>,
+    caller: MaybeCaller,
+) -> Result<Json<Value>, Error> {
+    let caller = required(caller)?;
+    Ok(Json(json!({ "quotas": web.parts.policy.quotas(&caller) })))
+}
+
+/// Which secret is to go.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ByName {
+    name: String,
+}
+
+/// Answers `GET /api/policy/secrets`: `{"secrets":[{"name","made","watched"}]}`. For admins.
+pub(super) async fn secrets(
+    State(web): State<Arc<Web>>,
+    caller: MaybeCaller,
+) -> Result<Json<Value>, Error> {
+    let secrets = web.parts.policy.secrets(&required(caller)?)?;
+    Ok(Json(json!({ "secrets": secrets })))
+}
+
+/// Answers `POST /api/policy/secrets` (`{"name","value"}`) with the secret as it is listed. For admins.
+pub(super) async fn set_secret(
+    State(web): State<Arc<Web>>,
+    caller: MaybeCaller,
+    Json(asked): Json<Map<String, Value>>,
+) -> Result<Json<Value>, Error> {
+    let caller = required(caller)?;
+    let new: NewSecret = read("a secret", asked)?;
+    Ok(Json(json!(web.parts.policy.set_secret(&caller, new).await?)))
+}
+
+/// Answers `DELETE /api/policy/secrets` (`{"name"}`). For admins.
+pub(super) async fn remove_secret(
+    State(web): State<Arc<Web>>,
+    caller: MaybeCaller,
+    Json(asked): Json<Map<String, Value>>,
+) -> Result<Json<Value>, Error> {
+    let caller = required(caller)?;
+    let ByName { name } = read("a request to remove a secret", asked)?;
+    web.parts.policy.remove_secret(&caller, &name).await?;
+    Ok(Json(json!({})))
 }

@@ -105,6 +105,7 @@ struct Web {
 pub const API: &[&str] = &[
     "/api/policy/approvals",
     "/api/policy/rules",
+    "/api/policy/secrets",
     "/api/web/audit",
     "/api/web/logs",
     "/api/web/state",
@@ -129,7 +130,12 @@ pub fn routes(parts: Parts) -> Router {
         .route("/api/web/audit", get(state::audit))
         .route("/api/web/tokens", get(tokens::list).post(tokens::make).delete(tokens::revoke))
         .route("/api/policy/approvals", get(gate::approvals).post(gate::answer))
+        .route("/api/policy/quotas", get(gate::quotas))
         .route("/api/policy/rules", get(gate::rules).post(gate::add_rule).delete(gate::remove_rule))
+        .route(
+            "/api/policy/secrets",
+            get(gate::secrets).post(gate::set_secret).delete(gate::remove_secret),
+        )
         .with_state(web)
 }
 

@@ -3,6 +3,7 @@
 mod approvals;
 mod asked;
 mod audit;
+mod quotas;
 
 use crate::harness::{Folder, Hearth, Mcp, hearth};
 use serde_json::{Value, json};
@@ -19,6 +20,7 @@ impl House {
         House::of(Folder::new(), policy)
     }
 
+    /// A house whose table `[policy]` ends with these lines, in a folder that may have been used before.
     fn of(folder: Folder, policy: &str) -> House {
         std::fs::write(folder.path().join("hearth.toml"), format!("[policy]\n{policy}")).unwrap();
         let mut command = hearth(folder.path());
@@ -28,6 +30,8 @@ impl House {
         hearth.token = std::fs::read_to_string(path).unwrap().trim().to_owned();
         hearth.until_ready();
         let wanted = json!({"name": "tablet", "grant": {"level": "control"}});
+        // Of an earlier start, perhaps.
+        hearth.delete("/api/web/tokens", &json!({"name": "tablet"}));
         let (status, made) = hearth.post("/api/web/tokens", &wanted);
         assert_eq!(status, 200, "{made}");
         let tablet = made["secret"].as_str().unwrap().to_owned();
@@ -48,6 +52,16 @@ impl House {
         let (status, list) = self.hearth.get("/api/policy/approvals");
         assert_eq!(status, 200, "{list}");
         list["approvals"].as_array().unwrap().clone()
+    }
+
+    /// Ends it, as a power cut does or well, and starts it again on the same folder.
+    fn again(mut self, killed: bool, policy: &str) -> House {
+        match killed {
+            true => self.hearth.kill(),
+            false => assert_eq!(self.hearth.stop(), Some(0)),
+        }
+        let folder = std::mem::replace(&mut self.hearth.folder, Folder::new());
+        House::of(folder, policy)
     }
 
     /// Runs `hearth` beside it.

@@ -132,19 +132,12 @@ fn what_nobody_answers_in_time_can_be_answered_later_and_remembered() {
 
 #[test]
 fn a_denied_tool_is_neither_shown_nor_run_and_rules_outlive_a_kill() {
-    let mut house = House::new("");
+    let house = House::new("");
     let said = house.said(&["rule", "deny", "home_call", "--token", "tab*"]);
     assert!(said.contains("deny  home_call for tab*"), "{said}");
     house.said(&["rule", "allow", "lock.unlock", "--minutes", "60"]);
-    house.hearth.kill();
-    let folder = std::mem::replace(&mut house.hearth.folder, crate::harness::Folder::new());
-    let tablet = house.tablet.clone();
-    drop(house);
-    let mut command = crate::harness::hearth(folder.path());
-    command.args(["demo", "--port", "0", "--only", "home"]);
-    let hearth = crate::harness::Hearth::start(command, folder);
-    hearth.until_ready();
-    let mut assistant = crate::harness::Mcp::open(&format!("{}/mcp", hearth.url), &tablet);
+    let house = house.again(true, "");
+    let mut assistant = house.assistant();
     assert!(!assistant.tools().contains(&"home_call".to_owned()));
     let refused = assistant.call("home_call", lamp(LAMP));
     assert!(refused.to_string().contains("forbids 'tablet' to use home_call"), "{refused}");
