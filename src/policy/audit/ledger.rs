@@ -20,6 +20,8 @@ pub(super) const OLDER: usize = 3;
 const TAIL: u64 = 64 << 10;
 /// So long is the lock of another process waited for; it holds it for microseconds.
 const PATIENCE: Duration = Duration::from_millis(50);
+/// After that it is only tried, and not waited for, so long.
+const PAUSE: Duration = Duration::from_secs(1);
 /// So many entries wait for a lock that does not come.
 const WAITING: usize = 1000;
 
@@ -33,6 +35,8 @@ pub(super) struct Ledger {
     known: Option<(u64, Link)>,
     /// Entries whose turn has not come: another process held the lock.
     waiting: VecDeque<String>,
+    /// Until when the lock is not waited for.
+    hurry: Option<Instant>,
 }
 
 /// Where the chain stands, and what comes after it that is no entry.
@@ -48,7 +52,7 @@ impl Ledger {
     /// Broken: the file cannot be written.
     pub(super) fn open(path: &Path, most: u64) -> Result<Ledger, Error> {
         let (path, file) = (path.to_owned(), append(path)?);
-        Ok(Ledger { path, file, most, known: None, waiting: VecDeque::new() })
+        Ok(Ledger { path, file, most, known: None, waiting: VecDeque::new(), hurry: None })
     }
 
     /// Adds an entry, a JSON object in one line.
@@ -106,7 +110,8 @@ impl Ledger {
     fn hold(&mut self) -> Result<(), Error> {
         let bad =
             |path: &Path, e| Error::broken(format!("cannot lock {}", path.display())).because(e);
-        let until = Instant::now() + PATIENCE;
+        let now = Instant::now();
+        let until = self.hurry.filter(|hurry| *hurry > now).map_or(now + PATIENCE, |_| now);
         loop {
             match self.file.try_lock() {
                 Ok(()) => {}
@@ -115,6 +120,7 @@ impl Ledger {
                     continue;
                 }
                 Err(TryLockError::WouldBlock) => {
+                    self.hurry = self.hurry.filter(|hurry| *hurry > now).or(Some(now + PAUSE));
                     return Err(Error::conflict(format!(
                         "another process holds the lock of {} for long; is one of them stopped?",
                         self.path.display()

@@ -34,33 +34,44 @@ pub struct Verified {
 }
 
 /// Reads the audit log of a data folder and checks each entry against the one before. With `hash` one
-/// of the entries must have it. Nobody writes meanwhile.
+/// of the entries must have it. What is written meanwhile is not looked at, and waits for nothing.
 ///
 /// # Errors
 /// NotFound when there is no audit log or no entry of that hash; Conflict: the first place where the
 /// chain does not hold, with file and line.
 pub fn verify(data_dir: &Path, hash: Option<&str>) -> Result<Verified, Error> {
-    let newest = data_dir.join("audit.jsonl");
-    // Rotation waits while this is held, as does whoever writes.
-    let held = File::open(&newest).ok();
-    if let Some(file) = &held {
-        let cannot = |e| Error::broken(format!("cannot lock {}", newest.display())).because(e);
-        file.lock_shared().map_err(cannot)?;
-    }
-    let mut paths: Vec<PathBuf> = (1..=OLDER).rev().map(|n| ledger::name(&newest, n)).collect();
-    paths.push(newest.clone());
-    paths.retain(|path| path.exists());
-    if paths.is_empty() {
+    let files = open_all(&data_dir.join("audit.jsonl"))?;
+    if files.is_empty() {
         return Err(Error::not_found(format!(
             "there is no audit log in {}; is this the data folder?",
             data_dir.display()
         )));
     }
     let mut walk = Walk::new(hash);
-    for path in &paths {
-        walk.file(path)?;
+    for (path, file, length) in files {
+        walk.file(&path, file, length)?;
     }
     walk.end()
+}
+
+/// Opens all files of the log, oldest first, each with its present length. The lock is held only for
+/// that: nobody is in the middle of a line or of a rotation then, and what is open stays as it is.
+fn open_all(newest: &Path) -> Result<Vec<(PathBuf, File, u64)>, Error> {
+    let cannot =
+        |path: &Path, e| Error::broken(format!("cannot read {}", path.display())).because(e);
+    let held = File::open(newest).ok();
+    if let Some(file) = &held {
+        file.lock_shared().map_err(|e| cannot(newest, e))?;
+    }
+    let mut paths: Vec<PathBuf> = (1..=OLDER).rev().map(|n| ledger::name(newest, n)).collect();
+    paths.push(newest.to_owned());
+    let mut files = Vec::new();
+    for path in paths.into_iter().filter(|path| path.exists()) {
+        let file = File::open(&path).map_err(|e| cannot(&path, e))?;
+        let length = file.metadata().map_err(|e| cannot(&path, e))?.len();
+        files.push((path, file, length));
+    }
+    Ok(files)
 }
 
 struct Walk<'a> {
@@ -80,9 +91,9 @@ impl<'a> Walk<'a> {
         Walk { wanted, seen, at: None, scrap, place }
     }
 
-    fn file(&mut self, path: &Path) -> Result<(), Error> {
+    fn file(&mut self, path: &Path, file: File, length: u64) -> Result<(), Error> {
         let cannot = |e| Error::broken(format!("cannot read {}", path.display())).because(e);
-        let mut reader = BufReader::new(File::open(path).map_err(cannot)?);
+        let mut reader = BufReader::new(file.take(length));
         self.seen.files += 1;
         for number in 1u64.. {
             let mut line = Vec::new();
