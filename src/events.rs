@@ -29,11 +29,13 @@ pub enum Event {
     House(House),
     /// An entry of the audit log.
     Audit(Audit),
+    /// Something waits for a person's word, or got it.
+    Approval(Approval),
 }
 
 impl Event {
     /// The names of all events, as [`Event::name`] returns them.
-    pub const NAMES: [&str; 4] = ["service", "entity", "house", "audit"];
+    pub const NAMES: [&str; 5] = ["service", "entity", "house", "audit", "approval"];
 
     /// Returns the name used in SSE `event:` lines and filters.
     pub fn name(&self) -> &'static str {
@@ -42,6 +44,7 @@ impl Event {
             Event::Entity(_) => "entity",
             Event::House(_) => "house",
             Event::Audit(_) => "audit",
+            Event::Approval(_) => "approval",
         }
     }
 }
@@ -120,6 +123,31 @@ pub struct Audit {
     pub reason: Option<String>,
     /// How long a call took, in ms; `None` for what is no call.
     pub ms: Option<u64>,
+}
+
+/// Something that waits for a person's word before it is done, or what the word was.
+#[derive(Clone, Debug, Serialize)]
+pub struct Approval {
+    /// Eight hexadecimal digits.
+    pub id: String,
+    /// When it was asked, seconds since 1970.
+    pub at: f64,
+    /// Until when it can be answered, or its answer used; seconds since 1970.
+    pub until: f64,
+    /// Name of the identity that wants to do it.
+    pub who: String,
+    /// By which way that came.
+    pub via: &'static str,
+    /// Tool or action.
+    pub action: String,
+    /// What it is aimed at, capped.
+    pub target: String,
+    /// Whether only a person's answer counts; else the assistant may pass the question on.
+    pub by_person: bool,
+    /// `pending`, `allowed`, `denied` or `expired`.
+    pub state: &'static str,
+    /// Who answered.
+    pub by: Option<String>,
 }
 
 /// An event with its place in the order of all events.

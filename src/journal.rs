@@ -1,7 +1,7 @@
 //! Append-only files of whole lines that rotate by size.
 //!
-//! The audit log and the log files are written with it. Several processes may append to one file:
-//! each line is one write. It never reads what it wrote.
+//! The log files are written with it. Several processes may append to one file: each line is one
+//! write. It never reads what it wrote.
 
 use crate::error::Error;
 use std::fs::{File, OpenOptions};

@@ -1,9 +1,10 @@
 //! The command line.
 
+use crate::app::gate::{Gate, Remember};
 use crate::app::help::{self, Sub};
 use crate::error::Error;
 use crate::orchestrator::worker::Offer;
-use crate::policy::{EntityScope, Grant, Level};
+use crate::policy::{EntityScope, Grant, Level, Verdict};
 use lexopt::prelude::{Long, Short, Value, ValueExt as _};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -40,6 +41,7 @@ pub(super) enum Command {
     },
     SandboxProbe,
     Worker(Offer),
+    Gate(Gate),
     AudioList,
     AudioTest {
         /// The configured one when there is none.
@@ -102,6 +104,10 @@ struct Given {
     save: Option<PathBuf>,
     root: Option<PathBuf>,
     memory: Option<usize>,
+    hash: Option<String>,
+    token: Option<String>,
+    target: Option<String>,
+    minutes: Option<u32>,
     help: bool,
     version: bool,
 }
@@ -175,6 +181,12 @@ const OWN: &[&str] = &[
     "root",
     "memory",
     "no-execute",
+    "hash",
+    "token",
+    "target",
+    "minutes",
+    "remember",
+    "whole",
 ];
 
 fn read_own(
@@ -191,6 +203,10 @@ fn read_own(
         "http" => given.form = Some(Form::Http),
         "stdio" => given.form = Some(Form::Stdio),
         "seconds" => given.seconds = Some(seconds(&parser.value()?.string()?)?),
+        "token" => given.token = Some(parser.value()?.string()?),
+        "target" => given.target = Some(parser.value()?.string()?),
+        "minutes" => given.minutes = Some(minutes(&parser.value()?.string()?)?),
+        "hash" => given.hash = Some(parser.value()?.string()?),
         "save" => given.save = Some(parser.value()?.into()),
         "root" => given.root = Some(parser.value()?.into()),
         "memory" => given.memory = Some(mebibytes(&parser.value()?.string()?)?),
@@ -294,6 +310,18 @@ fn command(sub: &str, name: String, given: Given) -> Command {
             (None, root) if is("no-execute") => Offer::Files(root),
             (None, root) => Offer::Commands(root),
         }),
+        "audit verify" => Command::Gate(Gate::AuditVerify { hash: given.hash }),
+        "rule list" => Command::Gate(Gate::Rules),
+        "rule allow" => rule(name, Verdict::Allow, given),
+        "rule ask" => rule(name, Verdict::Ask, given),
+        "rule deny" => rule(name, Verdict::Deny, given),
+        "rule remove" => Command::Gate(Gate::RuleRemove { id: name }),
+        "secret list" => Command::Gate(Gate::Secrets),
+        "secret set" => Command::Gate(Gate::SecretSet { name }),
+        "secret remove" => Command::Gate(Gate::SecretRemove { name }),
+        "approval list" => Command::Gate(Gate::Approvals),
+        "approval allow" => answer(name, true, &given),
+        "approval deny" => answer(name, false, &given),
         "audio list" => Command::AudioList,
         "audio test" => Command::AudioTest {
             input: Some(name).filter(|name| !name.is_empty()),
@@ -305,6 +333,26 @@ fn command(sub: &str, name: String, given: Given) -> Command {
         "audio render" => Command::AudioRender { file: name.into() },
         _ => Command::Serve { demo: false },
     }
+}
+
+fn rule(tool: String, verdict: Verdict, given: Given) -> Command {
+    let seconds = given.minutes.map(|minutes| minutes * 60);
+    let more = Remember { target: given.target, seconds, whole: false };
+    Command::Gate(Gate::RuleAdd { tool, verdict, token: given.token, more })
+}
+
+fn answer(id: String, allow: bool, given: &Given) -> Command {
+    let is = |option: &str| given.used.contains(&option);
+    let seconds = given.minutes.map(|minutes| minutes * 60);
+    let more = Remember { target: None, seconds, whole: is("whole") };
+    // Whoever says for how long, or for what, wants it remembered.
+    let remember = is("remember") || seconds.is_some() || is("whole");
+    Command::Gate(Gate::Answer { id, allow, remember, more })
+}
+
+fn minutes(text: &str) -> Result<u32, lexopt::Error> {
+    let number = text.parse().ok().filter(|minutes| (1..=5_000_000).contains(minutes));
+    number.ok_or_else(|| format!("--minutes is '{text}', but must be from 1 to 5000000").into())
 }
 
 fn level(text: &str) -> Result<Level, lexopt::Error> {
@@ -375,6 +423,22 @@ mod tests {
         {
             check(line, Command::Token(Token::Revoke { name: "tablet".into(), force }));
         }
+        let gate = |line: &str, want: Gate| check(line, Command::Gate(want));
+        gate("audit verify --hash 00", Gate::AuditVerify { hash: Some("00".into()) });
+        gate("rule ask home_* --token tab* --minutes 5", {
+            let more = Remember { target: None, seconds: Some(300), whole: false };
+            let (tool, token) = ("home_*".into(), Some("tab*".into()));
+            Gate::RuleAdd { tool, verdict: Verdict::Ask, token, more }
+        });
+        for (line, remember, whole) in [
+            ("approval deny 0a", false, false),
+            ("approval deny 0a --remember", true, false),
+            ("approval deny 0a --whole", true, true),
+        ] {
+            let more = Remember { whole, ..Remember::default() };
+            gate(line, Gate::Answer { id: "0a".into(), allow: false, remember, more });
+        }
+        gate("secret set key", Gate::SecretSet { name: "key".into() });
         let entities = EntityScope { areas: vec!["kitchen".into()], ..EntityScope::default() };
         let grant = Grant { level: Level::Read, services: vec!["home".into()], entities };
         let made = Token::New { name: "tablet".into(), grant };
@@ -400,6 +464,8 @@ mod tests {
         check("audio test --seconds 0", "must be from 1 to 86400");
         check("token frob", "no command 'token frob'");
         check("token", "no command 'token'; there are: hearth token new NAME");
+        check("rule allow x --minutes 0", "must be from 1 to 5000000");
+        check("secret set", "NAME is missing");
         check("help frob", "no command 'frob'");
         check("token new x --level owner", "must be read, control or admin");
     }

@@ -190,7 +190,7 @@ pub(super) fn ask(
 }
 
 /// The answer, or the daemon's error as ours.
-fn done((status, answer): (u16, Value)) -> Result<Value, Error> {
+pub(super) fn done((status, answer): (u16, Value)) -> Result<Value, Error> {
     if (200..300).contains(&status) {
         return Ok(answer);
     }

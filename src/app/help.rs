@@ -22,6 +22,20 @@ const fn sub(
     Sub { name, takes, about, options }
 }
 
+/// Options of the commands that make rules.
+const RULE: &[(&str, &str, &str)] = &[
+    ("token", "NAME", "Only for this token ('*' at the end: any rest)"),
+    ("target", "T", "Only on this target"),
+    ("minutes", "N", "For so long; else until it is removed"),
+];
+
+/// Options of the commands that answer approvals.
+const REMEMBER: &[(&str, &str, &str)] = &[
+    ("remember", "", "Make a rule of it for the same again"),
+    ("minutes", "N", "Remember it for so long"),
+    ("whole", "", "Remember it for all that this tool or action can do"),
+];
+
 /// All of them, in the order of the help.
 pub(super) const SUBS: &[Sub] = &[
     sub("serve", "", "Run with what is configured (the default)", &[]),
@@ -89,6 +103,23 @@ pub(super) const SUBS: &[Sub] = &[
             ("no-execute", "", "Files only"),
             ("memory", "MIB", "Keep files in memory and open nothing"),
         ],
+    ),
+    sub("rule list", "", "List the rules for tools and risky actions", &[]),
+    sub("rule allow", "TOOL", "Allow a tool or action ('home_*': all that begin so)", RULE),
+    sub("rule ask", "TOOL", "Ask a person each time, on the page or at the client", RULE),
+    sub("rule deny", "TOOL", "Deny it", RULE),
+    sub("rule remove", "ID", "Remove a rule", &[]),
+    sub("approval list", "", "List what waits for a person's answer", &[]),
+    sub("approval allow", "ID", "Allow it, once unless it is remembered", REMEMBER),
+    sub("approval deny", "ID", "Deny it", REMEMBER),
+    sub("secret list", "", "List the sealed secrets, without their values", &[]),
+    sub("secret set", "NAME", "Seal the value that comes on standard input", &[]),
+    sub("secret remove", "NAME", "Remove a sealed secret", &[]),
+    sub(
+        "audit verify",
+        "",
+        "Check by its chain of hashes that nobody changed the audit log",
+        &[("hash", "H", "An entry must have this hash, noted at an earlier check")],
     ),
     sub("audio list", "", "List the sound inputs, by the names to configure", &[]),
     sub(

@@ -5,6 +5,7 @@ mod cli;
 mod client;
 mod config;
 mod demo_house;
+mod gate;
 mod help;
 mod logs;
 mod place;
@@ -58,6 +59,7 @@ fn run(command: Command, options: &cli::Options) -> Result<ExitCode, Error> {
         Command::Mcp { service, demo } => return stdio::run(options, service.as_deref(), demo),
         Command::Health { service } => return client::health(options, service.as_deref()),
         Command::Token(command) => client::token(options, &command)?,
+        Command::Gate(command) => gate::run(options, &command)?,
         Command::Config => {
             config::check_file(options)?;
             say(&config::reference());

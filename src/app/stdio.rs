@@ -59,6 +59,8 @@ async fn serve(
     events: &Events,
     tasks: &Tasks,
 ) -> Result<(), Error> {
+    // Nobody can answer on a page here.
+    config.policy.approval_wait_seconds = 0;
     // In memory: several of these may run at once beside a daemon that holds the store.
     let store = Store::memory();
     let folder = config.data_dir.is_dir().then_some(config.data_dir.as_path());

@@ -3,6 +3,7 @@
 //! Tools return these; the server turns them into the protocol's words. Never talks to a client.
 
 use crate::mcp::{Contents, Entry, Reply};
+use crate::policy::Waiting;
 use serde_json::{Map, Value, json};
 
 /// A piece of content.
@@ -107,12 +108,14 @@ pub struct Questions {
     pub asks: Vec<(String, Ask)>,
     /// What the tool wants to remember until then. It travels sealed through the client.
     pub state: Option<Value>,
+    /// Learns when the same is answered elsewhere, which makes the question needless.
+    pub(crate) elsewhere: Option<Waiting>,
 }
 
 impl Questions {
     /// Begins with one question.
     pub fn one(name: impl Into<String>, ask: Ask) -> Questions {
-        Questions { asks: vec![(name.into(), ask)], state: None }
+        Questions { asks: vec![(name.into(), ask)], ..Questions::default() }
     }
 
     /// Adds a question.

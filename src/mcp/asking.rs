@@ -8,6 +8,7 @@
 
 use crate::error::Error;
 use crate::mcp::{Ability, Answers, Ask, Client, Questions};
+use crate::policy::Waiting;
 use rmcp::model::{
     ClientCapabilities, CreateMessageRequestParams, ElicitRequestParams, InputRequest,
     InputRequests, InputRequiredResult, Request, RequestNoParam, SamplingMessage,
@@ -50,7 +51,8 @@ pub(crate) fn required(
     Ok(InputRequiredResult::new(asked, state))
 }
 
-/// Asks a session's client, one question after the other, and waits.
+/// Asks a session's client, one question after the other, and waits. What is answered elsewhere
+/// meanwhile comes back as no answers: the call is run again and finds that answer.
 ///
 /// # Errors
 /// Refused when the client cannot be asked, Timeout when nobody answers.
@@ -60,6 +62,7 @@ pub(crate) async fn ask(
     questions: Questions,
 ) -> Result<Answers, Error> {
     let mut given = Map::new();
+    let mut elsewhere = questions.elsewhere;
     for (name, ask) in questions.asks {
         if !client.can(ask.needs()) {
             return Err(Error::refused(format!(
@@ -69,6 +72,7 @@ pub(crate) async fn ask(
         }
         let answer = tokio::select! {
             answer = tokio::time::timeout(PATIENCE, put(&cx.peer, ask)) => answer,
+            () = answered(&mut elsewhere) => return Ok(Answers::default()),
             () = cx.ct.cancelled() => return Err(Error::timeout("the call was cancelled")),
         };
         let answer = answer.map_err(|_| {
@@ -77,6 +81,14 @@ pub(crate) async fn ask(
         given.insert(name, answer);
     }
     Ok(Answers { given, state: questions.state })
+}
+
+/// Ends when the question is answered elsewhere.
+async fn answered(elsewhere: &mut Option<Waiting>) {
+    match elsewhere {
+        Some(waiting) => waiting.answered().await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn put(peer: &Peer<RoleServer>, ask: Ask) -> Result<Value, Error> {

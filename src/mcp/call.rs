@@ -4,15 +4,26 @@
 //! log. A tool that panics costs its own call and nothing else.
 
 use crate::error::Error;
-use crate::mcp::{Ability, Answer, Ask, Call, Client, Prompt, Questions, Tool, Toolbox, wire};
-use crate::policy::{Caller, Outcome, Question, may_be_a_code, names_a_code};
+use crate::mcp::told::told;
+use crate::mcp::{Ability, Answer, Call, Prompt, Tool, Toolbox, consent, watched, wire};
+use crate::policy::{Caller, Level, Outcome, Underway};
 use futures_util::FutureExt;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
+use tokio::time::Instant;
 
-/// So much of the arguments is written to the audit log.
+/// So many bytes of the arguments are written to the audit log.
 const TARGET: usize = 160;
+/// So many are shown to whoever is asked to approve them.
+const SHOWN: usize = 1900;
+
+/// A call that is being made.
+struct Turn<'a> {
+    tool: &'a Tool,
+    level: Level,
+    underway: &'a Underway,
+}
 
 impl Toolbox {
     /// Runs the tool `name` on behalf of `call.caller`.
@@ -56,36 +67,86 @@ impl Toolbox {
         let confirm = if tool.takes_confirm() { args.remove("confirm") } else { None };
         // The pair's line is that of the tool that it calls.
         if tool.service() == crate::mcp::pair::SERVICE {
-            call.confirm = read_confirm(&tool, confirm)?.or(call.confirm);
+            call.confirm = consent::read(&tool, confirm)?.or(call.confirm);
             return self.within_limits(&tool, call, args).await;
         }
         let policy = &self.inner.policy;
-        let target = target(&args);
         let level = tool.level_of(&args);
+        let clean = watched::arguments(policy, tool.name, &mut args);
+        let target = told(&args, TARGET);
         let underway = policy.begin(&call.caller, tool.name, &target, level);
-        let caller = underway.caller();
-        call.caller = caller.clone();
-        let client = call.client.clone();
-        let outcome = async {
-            call.confirm = read_confirm(&tool, confirm)?.or(call.confirm);
-            if call.confirm.is_none() {
-                call.confirm = agreed(&client)?;
+        call.caller = underway.caller();
+        let caller = call.caller.clone();
+        let given = [confirm, call.confirm.take().map(Value::from)];
+        let confirmed = || consent::confirmed(policy, &tool, &caller, &call.client, given);
+        let outcome = match clean.and_then(|()| confirmed()) {
+            Ok(confirm) => {
+                call.confirm = confirm;
+                let turn = Turn { tool: &tool, level, underway: &underway };
+                self.until_answered(&turn, call, args).await
             }
-            policy.check(&call.caller, tool.service(), level)?;
-            self.within_limits(&tool, call, args).await
-        }
-        .await;
-        // A client that can ask the person does so; others pass the question on in their own words.
-        let outcome = match underway.question() {
-            Some(question) if outcome.is_err() && client.can(Ability::Form) => {
-                Ok(question_of(question).into())
-            }
-            _ => outcome,
+            Err(e) => Err(e),
         };
         if let Ok(Answer::Ask(_)) = &outcome {
             policy.record(&caller, tool.name, &target, Outcome::Asked, None);
         }
         underway.end(outcome.as_ref().err());
+        outcome
+    }
+
+    /// Makes the call. Where it needs a person's word first: a client that can ask the person does so;
+    /// what a rule asks about waits for the page, for a while, and is tried again; other questions go to
+    /// the assistant, which passes them on in its own words.
+    async fn until_answered(
+        &self,
+        turn: &Turn<'_>,
+        call: Call,
+        args: Map<String, Value>,
+    ) -> Result<Answer, Error> {
+        let policy = &self.inner.policy;
+        // Most houses have no rule that asks: then nothing is copied.
+        let again = policy.asks_by_rules().then(|| (call.clone(), args.clone()));
+        let (client, began) = (call.client.clone(), Instant::now());
+        let mut outcome = self.attempt(turn, call, args).await;
+        loop {
+            let question = turn.underway.take_question();
+            let (Err(_), Some(question)) = (&outcome, question) else { return outcome };
+            if client.can(Ability::Form) && policy.asks_by_form(&question) {
+                return Ok(consent::form(question).into());
+            }
+            let Some((call, args)) = again.clone().filter(|_| question.by_person) else {
+                return outcome;
+            };
+            let text = format!("{}: waiting for a person's approval", question.what);
+            call.progress.report(0.0, None, Some(&text)).await;
+            let answered = tokio::select! {
+                answered = policy.wait_for(&question, began) => answered,
+                () = call.cancelled.cancelled() => false,
+            };
+            if !answered {
+                return outcome;
+            }
+            outcome = self.attempt(turn, call, args).await;
+        }
+    }
+
+    /// Asks policy, then makes the call. An approval is used up by it, unless it has a question first.
+    async fn attempt(
+        &self,
+        turn: &Turn<'_>,
+        call: Call,
+        args: Map<String, Value>,
+    ) -> Result<Answer, Error> {
+        let (policy, tool) = (&self.inner.policy, turn.tool);
+        policy.check(&call.caller, tool.service(), turn.level)?;
+        let _admitted = policy.admit(&call.caller.name, tool.name)?;
+        let approved = policy.weigh(&call.caller, tool.name, &args, &|| told(&args, SHOWN))?;
+        let caller = call.caller.clone();
+        let outcome = self.within_limits(tool, call, args).await;
+        let outcome = watched::outcome(policy, &caller, tool.name, outcome);
+        if matches!(outcome, Ok(Answer::Ask(_))) || turn.underway.has_question() {
+            approved.give_back();
+        }
         outcome
     }
 
@@ -142,9 +203,10 @@ impl Toolbox {
         let (name, config) = (prompt.name, &self.inner.config);
         let seconds = config.call_seconds;
         let cancelled = call.cancelled.clone();
+        let caller = call.caller.clone();
         let run = async { (prompt.write)(call, args).await };
         let run = AssertUnwindSafe(run).catch_unwind();
-        tokio::select! {
+        let written = tokio::select! {
             biased;
             () = cancelled.cancelled() => Err(Error::timeout(format!("{name} was cancelled"))),
             end = tokio::time::timeout(Duration::from_secs(seconds), run) => match end {
@@ -152,107 +214,7 @@ impl Toolbox {
                 Ok(Err(_)) => Err(Error::broken(format!("{name} failed; the log says why"))),
                 Err(_) => Err(Error::timeout(format!("{name} took more than {seconds} s"))),
             },
-        }
-    }
-}
-
-/// The name of the question whether something risky shall be done.
-const CONFIRM: &str = "confirm";
-
-fn question_of(question: Question) -> Questions {
-    let text = format!("{}: shall this be done?", question.what);
-    let fields = json!({
-        "type": "object",
-        "properties": { "agree": { "type": "boolean", "title": "Do it" } },
-        "required": ["agree"],
-    });
-    Questions::one(CONFIRM, Ask::Form(text, fields)).remember(json!({ CONFIRM: question.token }))
-}
-
-/// What the person agreed to, when they were asked.
-///
-/// # Errors
-/// Refused when they did not agree.
-fn agreed(client: &Client) -> Result<Option<String>, Error> {
-    let answers = client.answers();
-    let token = answers.state().and_then(|state| state.get(CONFIRM)).and_then(Value::as_str);
-    let (Some(token), Some(answer)) = (token, answers.get(CONFIRM)) else { return Ok(None) };
-    let accepted = answer.get("action").is_some_and(|action| action == "accept");
-    match accepted && answers.field(CONFIRM, "agree") == Some(&Value::Bool(true)) {
-        true => Ok(Some(token.to_owned())),
-        false => Err(Error::refused("the person was asked and did not agree")),
-    }
-}
-
-/// The answer to a question for confirmation, when there is one among the arguments.
-fn read_confirm(tool: &Tool, given: Option<Value>) -> Result<Option<String>, Error> {
-    match given {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(token)) => Ok(Some(token)),
-        Some(_) => Err(Error::invalid(format!("{}: 'confirm' must be a text", tool.name))),
-    }
-}
-
-/// The arguments in short, for the audit log. What goes on to a device (`data`), to a server or into its
-/// environment (`arguments`, `env`) is named and not told, and so is whatever looks like a code: one that is misspelt is a code all the same.
-fn target(args: &Map<String, Value>) -> String {
-    let told = args.iter().map(|(name, value)| {
-        let told = match value {
-            Value::Object(fields) if matches!(name.as_str(), "data" | "env" | "arguments") => {
-                let named = fields.keys().map(|field| (field.clone(), Value::from("…")));
-                Value::Object(named.collect())
-            }
-            value if looks_secret(name, value) => "…".into(),
-            value => value.clone(),
         };
-        (name.clone(), told)
-    });
-    let mut text = Value::Object(told.collect()).to_string();
-    if text.len() > TARGET {
-        let end = (0..=TARGET).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-        text.truncate(end);
-        text.push('…');
-    }
-    text
-}
-
-/// Whether it may be the code of a lock or an alarm, by its name or by being nothing but digits, or an
-/// address that holds a password.
-fn looks_secret(name: &str, value: &Value) -> bool {
-    let named = names_a_code(name) || name.contains("secret") || name.contains("connection_string");
-    match value {
-        Value::String(text) => named || may_be_a_code(text) || holds_a_user(text),
-        Value::Number(number) => named || may_be_a_code(&number.to_string()),
-        Value::Object(_) | Value::Array(_) | Value::Null | Value::Bool(_) => named,
-    }
-}
-
-/// Whether it is a URL with a user, as in `mqtt://ann:secret@broker`.
-fn holds_a_user(text: &str) -> bool {
-    text.split_once("://").is_some_and(|(_, rest)| rest.contains('@'))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    #[test]
-    fn no_code_reaches_the_audit_log_however_it_is_written() {
-        for args in [
-            json!({"service": "alarm.disarm", "data": {"code": "987654"}}),
-            json!({"service": "alarm.disarm", "data": {"cod": 987654}}),
-            json!({"service": "alarm.disarm", "code": "987654"}),
-            json!({"service": "alarm.disarm", "cod": 987654}),
-            json!({"service": "lock.unlock", "my_pin": "x987654"}),
-            json!({"service": "x", "env": {"GREETING": "x987654"}}),
-            json!({"service": "x", "arguments": {"content": "x987654"}}),
-            json!({"service": "x", "connection_string": "ann:x987654@broker"}),
-            json!({"service": "x", "conection": "mqtt://ann:x987654@broker:1883"}),
-        ] {
-            let told = target(args.as_object().unwrap());
-            assert!(!told.contains("987654"), "{told}");
-            assert!(told.contains("\"service\":\""), "{told}");
-        }
-        let plain = json!({"entity_ids": ["light.a"], "seconds": 12});
-        assert_eq!(target(plain.as_object().unwrap()), plain.to_string());
+        watched::outcome(&self.inner.policy, &caller, name, written)
     }
 }

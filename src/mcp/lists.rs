@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::mcp::{
-    Contents, Place, Profile, Prompt, Resources, Toolbox, complete, page, pair, wire,
+    Contents, Place, Profile, Prompt, Resources, Toolbox, complete, page, pair, watched, wire,
 };
 use crate::policy::{Caller, Level};
 use rmcp::ErrorData;
@@ -146,7 +146,13 @@ pub(crate) async fn read(
 ) -> Result<Contents, Error> {
     let nothing = || Error::not_found(format!("there is no resource '{uri}'"));
     let shelf = shelf_of(toolbox, caller, profile, uri).ok_or_else(nothing)?;
-    let contents = shelf.read(caller, uri).await?;
+    let mut contents = shelf.read(caller, uri).await?;
+    let (policy, mut names) = (toolbox.policy(), Vec::new());
+    let masked = watched::contents(policy, &mut contents, &mut names);
+    if !names.is_empty() {
+        policy.record_masked(caller, uri, &names);
+    }
+    masked?;
     let bytes = match &contents {
         Contents::Text(_, text) => text.len(),
         Contents::Bytes(_, raw) => raw.len().div_ceil(3) * 4,

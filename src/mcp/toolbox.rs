@@ -158,7 +158,9 @@ impl Toolbox {
         let is_open = !tool.whole || caller.grant.entities.is_open();
         // The pair asks for the inner tool.
         tool.service() == pair::SERVICE
-            || (is_open && self.inner.policy.may(caller, tool.service(), tool.level))
+            || (is_open
+                && self.inner.policy.may(caller, tool.service(), tool.level)
+                && !self.inner.policy.hides(caller, tool.name))
     }
 
     /// The tools that `caller` sees in `profile`. The pair is there only when it leads to more.

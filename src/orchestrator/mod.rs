@@ -29,6 +29,7 @@ pub mod sessions;
 mod shown;
 mod starting;
 mod tools;
+pub mod worker;
 
 pub use beyond::{Beyond, nodes_router};
 pub use call::{Asked, Told};
@@ -155,4 +156,3 @@ impl Orchestrator {
         &self.shared.policy
     }
 }
-pub mod worker;

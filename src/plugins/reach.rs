@@ -102,7 +102,7 @@ impl Reach {
                 exposed: e.exposed,
             }),
             Event::House(_) | Event::Service(_) => true,
-            Event::Audit(_) => false,
+            Event::Audit(_) | Event::Approval(_) => false,
         }
     }
 

@@ -242,6 +242,6 @@ fn told(event: &Event) -> Json {
         Event::Service(s) => json!({
             "event": "service", "service": s.service, "state": s.state, "reason": s.reason,
         }),
-        Event::Audit(_) => Json::Null,
+        Event::Audit(_) | Event::Approval(_) => Json::Null,
     }
 }

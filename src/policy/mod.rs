@@ -5,24 +5,34 @@
 //! written to the audit log. `http` and `mcp` hand in secrets and actions and get answers; this
 //! module knows neither, and no service.
 
+mod approval;
 mod audit;
 mod caller;
 mod codes;
-mod confirm;
 mod grant;
 mod page;
 mod password;
+mod quota;
+mod rule;
+mod seal;
 mod token;
 mod underway;
+mod weigh;
+mod whole_file;
 
-pub use audit::Outcome;
+pub(crate) use approval::Waiting;
+pub use audit::{Outcome, Verified, verify as verify_audit};
 pub use caller::{Caller, Via};
 pub(crate) use codes::{may_be_a_code, names_a_code};
 pub use grant::{EntityFacts, EntityScope, Grant, Level};
 pub use password::{PasswordHash, is_same_secret};
+pub use quota::{Quota, Usage};
+pub use rule::{NewRule, Rule, Verdict};
+pub use seal::{NewSecret, SecretInfo};
 pub use token::{NewToken, TokenInfo};
 pub(crate) use underway::Question;
 pub use underway::Underway;
+pub use weigh::Answer;
 
 use crate::config::{Env, Fault, Form, JsonSchema, Range, Secret};
 use crate::error::Error;
@@ -37,11 +47,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 
 /// Environment variables of section `[policy]`.
-pub const ENV: &[Env] = &[Env::new("AUTH_TOKEN", "policy.auth_token", Form::Secret)];
+pub const ENV: &[Env] = &[
+    Env::new("AUTH_TOKEN", "policy.auth_token", Form::Secret),
+    Env::new("HEARTH_SEAL_KEY", "policy.seal_key", Form::Secret),
+];
 
 /// The numbers that make sense.
 pub const RANGES: &[Range] = &[
     Range::new("policy.confirm_seconds", 1, 86_400),
+    Range::new("policy.approval_seconds", 1, 86_400),
+    Range::new("policy.approval_wait_seconds", 0, 3_600),
     Range::new("policy.audit_bytes", 4 << 10, 1 << 30),
 ];
 
@@ -64,6 +79,19 @@ pub struct Config {
     pub confirm: bool,
     /// How long a confirmation may be given, in seconds.
     pub confirm_seconds: u64,
+    /// How long a call that a rule asks about stands for a person's answer, in seconds.
+    pub approval_seconds: u64,
+    /// How long such a call itself waits for the answer, in seconds; answered later, it is repeated.
+    pub approval_wait_seconds: u64,
+    /// The question of a rule is put to the person at an assistant's client, where that can ask. Without
+    /// this only the page and the command line answer.
+    pub approve_by_client: bool,
+    /// How many calls there may be: tables with `tool`, `token` (both `*` for any), `together`,
+    /// `per_minute`, `at_once` and `per_day`.
+    pub quotas: Vec<Quota>,
+    /// The key of the sealed secrets, 64 hexadecimal digits. Empty: the one in `secrets.key` of the data
+    /// folder, which is made when the first secret is sealed.
+    pub seal_key: Secret,
     /// The audit log is rotated at this size, in bytes; three older files are kept.
     pub audit_bytes: u64,
 }
@@ -78,6 +106,11 @@ impl Default for Config {
             deny: Vec::new(),
             confirm: true,
             confirm_seconds: 120,
+            approval_seconds: 900,
+            approval_wait_seconds: 45,
+            approve_by_client: true,
+            quotas: Vec::new(),
+            seal_key: Secret::default(),
             audit_bytes: 4 << 20,
         }
     }
@@ -86,7 +119,10 @@ impl Default for Config {
 impl Config {
     /// Returns what would be refused at the start, all of it.
     pub fn faults(&self) -> Vec<Fault> {
-        token::faults(self)
+        let mut faults = token::faults(self);
+        faults.extend(quota::faults(&self.quotas));
+        faults.extend(seal::faults(&self.seal_key));
+        faults
     }
 }
 
@@ -102,16 +138,20 @@ struct Shared {
     tasks: Tasks,
     tokens: token::Tokens,
     pages: page::Pages,
-    asked: confirm::Asked,
+    desk: approval::Desk,
+    rules: rule::Book,
+    quotas: Arc<quota::Meter>,
+    vault: seal::Vault,
     audit: audit::Log,
     revoked: watch::Sender<u64>,
 }
 
 impl Policy {
-    /// Reads the known tokens and page sessions, and opens the audit log below `data_dir`.
+    /// Reads the known tokens, page sessions and rules, and opens the audit log below `data_dir`.
     ///
     /// # Errors
-    /// Invalid when the configured token is too short; what the store says otherwise.
+    /// Invalid when the configured token is too short; Broken when there are rules that cannot be read;
+    /// what the store says otherwise.
     pub async fn start(
         config: &Config,
         store: &Store,
@@ -122,13 +162,22 @@ impl Policy {
         let tokens = token::Tokens::read(config, store).await?;
         let pages = page::Pages::read(store).await?;
         let audit = audit::Log::open(data_dir, config.audit_bytes, events.clone());
+        let quotas = Arc::new(quota::Meter::new(&config.quotas));
+        quota::keep(&quotas, store, tasks).await?;
         let shared = Shared {
             config: config.clone(),
             store: store.clone(),
             tasks: tasks.clone(),
             tokens,
             pages,
-            asked: confirm::Asked::new(Duration::from_secs(config.confirm_seconds)),
+            desk: approval::Desk::new(
+                events,
+                Duration::from_secs(config.confirm_seconds),
+                Duration::from_secs(config.approval_seconds),
+            ),
+            rules: rule::Book::read(data_dir)?,
+            quotas,
+            vault: seal::Vault::open(data_dir, &config.seal_key, tasks),
             audit,
             revoked: watch::Sender::new(0),
         };
@@ -248,43 +297,6 @@ impl Policy {
     pub fn may(&self, caller: &Caller, service: &str, level: Level) -> bool {
         let closed = self.shared.config.read_only && level > Level::Read;
         self.is_live(caller) && !closed && caller.grant.covers(service, level)
-    }
-
-    /// Asks for a confirmation of `action` on `target`, unless `given` is the answer to it.
-    ///
-    /// # Errors
-    /// Conflict, with a fresh token in the text, when a confirmation is needed and not given; Refused
-    /// for a script, which cannot ask anybody.
-    pub fn confirm(
-        &self,
-        caller: &Caller,
-        action: &str,
-        target: &str,
-        given: Option<&str>,
-    ) -> Result<(), Error> {
-        if !self.shared.config.confirm || self.shared.asked.answer(caller, action, target, given) {
-            return Ok(());
-        }
-        if caller.via == Via::Script {
-            return Err(Error::refused(format!(
-                "{action} on {target} needs a confirmation by a person, which '{}' cannot give",
-                caller.name
-            )));
-        }
-        self.record(caller, action, target, Outcome::Asked, None);
-        let token = self.shared.asked.ask(caller, action, target);
-        if let Some(draft) = &caller.underway {
-            draft.ask(format!("{action} on {target}"), token.clone());
-        }
-        let seconds = self.shared.config.confirm_seconds;
-        let wrong = match given.is_some_and(|given| !given.is_empty()) {
-            true => "That confirmation is not, or no longer, valid for this. ",
-            false => "",
-        };
-        Err(Error::conflict(format!(
-            "{wrong}{action} on {target} needs a confirmation by the person. Ask them; if they agree, \
-             repeat the call with confirm=\"{token}\" within {seconds} s"
-        )))
     }
 
     /// Writes to the audit log, the bus and the ring that the page shows; what is a step of a call

@@ -5,6 +5,7 @@
 //! the last of it goes into the line that is written when the call ends, with how long it took.
 
 use crate::error::{Error, Kind};
+use crate::policy::approval::Waiting;
 use crate::policy::{Caller, Level, Outcome, Policy};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,13 +18,17 @@ pub(crate) struct Draft {
     question: Mutex<Option<Question>>,
 }
 
-/// A confirmation that a step asked for.
+/// A confirmation that a step asked for, or a rule.
 #[derive(Clone)]
 pub(crate) struct Question {
     /// What is to be done, for a person.
     pub(crate) what: String,
     /// What the call is repeated with.
     pub(crate) token: String,
+    /// Only a person's answer counts.
+    pub(crate) by_person: bool,
+    /// Learns of an answer that comes from elsewhere.
+    pub(crate) waiting: Waiting,
 }
 
 struct Line {
@@ -58,9 +63,8 @@ impl Draft {
         true
     }
 
-    pub(super) fn ask(&self, what: String, token: String) {
-        let question = Some(Question { what, token });
-        *self.question.lock().unwrap_or_else(PoisonError::into_inner) = question;
+    pub(super) fn ask(&self, question: Question) {
+        *self.question.lock().unwrap_or_else(PoisonError::into_inner) = Some(question);
     }
 
     fn take(&self) -> Option<Line> {
@@ -103,9 +107,14 @@ impl Underway {
         self.caller.clone()
     }
 
-    /// Returns the confirmation that a step asked for, if one did.
-    pub(crate) fn question(&self) -> Option<Question> {
-        self.draft.question.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Takes the confirmation that a step or a rule asked for, if one did.
+    pub(crate) fn take_question(&self) -> Option<Question> {
+        self.draft.question.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Whether a step or a rule asked for a confirmation.
+    pub(crate) fn has_question(&self) -> bool {
+        self.draft.question.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// Writes the call's line; `failure` is what it failed with.

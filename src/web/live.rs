@@ -110,7 +110,7 @@ impl Filter {
             Event::Entity(e) => (Some(&*e.house), Some(&*e.entity_id), e.area.as_deref(), None),
             Event::House(h) => (Some(&*h.house), None, None, None),
             Event::Service(s) => (None, None, None, Some(&*s.service)),
-            Event::Audit(_) => (None, None, None, None),
+            Event::Audit(_) | Event::Approval(_) => (None, None, None, None),
         };
         let domain = entity.map(|id| id.split_once('.').map_or(id, |(domain, _)| domain));
         matches(&self.event, Some(event.name()))
@@ -155,6 +155,7 @@ fn may_know(caller: &Caller, pages: &[Page], event: &Event) -> bool {
             exposed: e.exposed,
         }),
         Event::Audit(a) => caller.grant.covers("web", Level::Admin) || *a.who == *caller.name,
+        Event::Approval(a) => caller.grant.covers("web", Level::Admin) || *a.who == *caller.name,
         Event::House(_) | Event::Service(_) => true,
     }
 }

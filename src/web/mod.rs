@@ -7,6 +7,7 @@
 
 mod assets;
 mod front;
+mod gate;
 mod health;
 mod live;
 mod login;
@@ -101,7 +102,15 @@ struct Web {
 }
 
 /// The paths of the routes below `/api`, for whoever asks for one that is not there.
-pub const API: &[&str] = &["/api/web/audit", "/api/web/logs", "/api/web/state", "/api/web/tokens"];
+pub const API: &[&str] = &[
+    "/api/policy/approvals",
+    "/api/policy/rules",
+    "/api/policy/secrets",
+    "/api/web/audit",
+    "/api/web/logs",
+    "/api/web/state",
+    "/api/web/tokens",
+];
 
 /// Makes the routes. All of them stand behind the guard of `http`.
 pub fn routes(parts: Parts) -> Router {
@@ -120,6 +129,13 @@ pub fn routes(parts: Parts) -> Router {
         .route("/api/web/logs", get(state::logs))
         .route("/api/web/audit", get(state::audit))
         .route("/api/web/tokens", get(tokens::list).post(tokens::make).delete(tokens::revoke))
+        .route("/api/policy/approvals", get(gate::approvals).post(gate::answer))
+        .route("/api/policy/quotas", get(gate::quotas))
+        .route("/api/policy/rules", get(gate::rules).post(gate::add_rule).delete(gate::remove_rule))
+        .route(
+            "/api/policy/secrets",
+            get(gate::secrets).post(gate::set_secret).delete(gate::remove_secret),
+        )
         .with_state(web)
 }
 

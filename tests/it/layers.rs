@@ -37,7 +37,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("redb", &["store"]),
     ("redis", &["store"]),
     ("regex_lite", &["mqtt"]),
-    ("ring", &["aurora"]),
+    ("ring", &["aurora", "policy"]),
     ("rmcp", &["mcp"]),
     ("rustls", &["http"]),
     ("rumqttc_v4", &["mqtt"]),

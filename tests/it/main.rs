@@ -27,6 +27,7 @@ mod mcp;
 mod mqtt;
 mod orchestrator;
 mod plugins;
+mod policy;
 mod show;
 mod store;
 mod talk;

@@ -197,6 +197,13 @@ impl Hearth {
         answer(request.header("authorization", format!("Bearer {}", self.token)).send_json(body))
     }
 
+    /// DELETE with the token and a body; status and JSON.
+    pub fn delete(&self, path: &str, body: &Value) -> (u16, Value) {
+        let request = agent().delete(format!("{}{path}", self.url));
+        let request = request.header("authorization", format!("Bearer {}", self.token));
+        answer(request.force_send_body().send_json(body))
+    }
+
     /// Opens an MCP session at `path` with the token.
     pub fn mcp(&self, path: &str) -> Mcp {
         Mcp::open(&format!("{}{path}", self.url), &self.token)

@@ -4,7 +4,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { on, onGap } from "../shared/live";
 import { loader } from "../shared/load";
 import { Chips, Empty, Failed, Head, Loading, Search } from "../shared/parts";
-import { place, settle } from "../shared/route";
+import { href, place, settle } from "../shared/route";
 import { text } from "../shared/text";
 import { ago, hms, iso, when } from "../shared/time";
 
@@ -146,7 +146,11 @@ export function Activity() {
   const view = place.value === "log" ? "log" : "audit";
   return (
     <>
-      <Head title={t.title} lead={t.lead} />
+      <Head title={t.title} lead={t.lead}>
+        <a class="button" href={href("approvals")}>
+          {text.approvals.open}
+        </a>
+      </Head>
       <Chips
         label={t.views}
         all={[

@@ -9,10 +9,12 @@ import { keep } from "../shared/storage";
 import { text } from "../shared/text";
 import { flipTheme, theme } from "../shared/theme";
 import { Activity } from "./activity";
+import { Approvals } from "./approvals";
 import { Connect } from "./connect";
 import { Overview } from "./overview";
 import { openPage, pages } from "./pages";
 import { isAway, known, state } from "./state";
+import { Waiting } from "./waiting";
 
 function Brand() {
   return (
@@ -29,10 +31,10 @@ function iconHref(): string {
 }
 
 function Tabs() {
-  const tab = (name: string, title: string, icon: { name?: string; path?: string }) => (
+  const tab = (name: string, title: string, icon: { name?: string; path?: string }, kind = "tab") => (
     <a
       key={name}
-      class="tab"
+      class={kind}
       href={href(name)}
       aria-current={pageName.value === name ? "page" : undefined}
     >
@@ -46,6 +48,7 @@ function Tabs() {
       {pages.value.map((p) => tab(p.name, p.title, { path: p.icon }))}
       {tab("connect", text.pages.connect, { name: "connect" })}
       {tab("activity", text.pages.activity, { name: "activity" })}
+      {tab("approvals", text.pages.approvals, { name: "approvals" }, "tab wide-only")}
     </nav>
   );
 }
@@ -97,6 +100,7 @@ function Shown() {
   if (name === "") return <Overview />;
   if (name === "connect") return <Connect />;
   if (name === "activity") return <Activity />;
+  if (name === "approvals") return <Approvals />;
   const page = pages.value.find((p) => p.name === name);
   if (!page) {
     if (!known.value) return <Loading />;
@@ -177,6 +181,7 @@ export function App() {
         </header>
         <main class="main" id="main">
           <div class="page" ref={main} tabIndex={-1}>
+            <Waiting />
             {error && !known.value ? (
               <Failed why={error} again={() => void state.again()} />
             ) : (

@@ -8,13 +8,23 @@ import { barriers, Hearth, launch, resident, shots, visitor } from "./harness.mj
 let hearth;
 let browser;
 before(async () => {
-  [hearth, browser] = await Promise.all([Hearth.start(), launch()]);
+  [hearth, browser] = await Promise.all([Hearth.start("demo", {}, toml), launch()]);
+  // Something that waits, a rule and a quota, so that their page has all its parts.
+  await hearth.ask("api/policy/rules", { tool: "home_restart", verdict: "deny" });
+  await hearth.ask("api/home/call", unlock).catch(() => undefined);
 });
 after(async () => {
   await browser?.close();
   await hearth?.stop();
 });
 
+const toml = `[policy]
+confirm_seconds = 3600
+[[policy.quotas]]
+tool = "home_*"
+per_day = 5000
+`;
+const unlock = { service: "lock.unlock", target: { entity_id: ["lock.front_door"] } };
 const sizes = { wide: [1280, 860], phone: [390, 844], small: [360, 640] };
 const pages = {
   overview: ["", "Services"],
@@ -24,6 +34,7 @@ const pages = {
   connect: ["#/connect", "Set up the client"],
   activity: ["#/activity", "login"],
   log: ["#/activity/log", "info"],
+  approvals: ["#/approvals", "wants to use"],
   unknown: ["#/nowhere", "There is no such page"],
 };
 

@@ -1,9 +1,15 @@
-//! The audit log: one JSON line per action, appended, rotated, and kept in a ring for the page.
+//! The audit log: one JSON line per action in a chain of hashes, and a ring of the newest for the page.
+
+mod chain;
+mod ledger;
+mod verify;
+
+pub use verify::{Verified, verify};
 
 use crate::error::Error;
 use crate::events::{Audit, Event, Events};
-use crate::journal::Journal;
 use crate::policy::{Caller, now};
+use ledger::Ledger;
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -49,13 +55,13 @@ pub(super) struct Log {
 
 struct Inner {
     recent: VecDeque<Audit>,
-    file: Option<Journal>,
+    file: Option<Ledger>,
 }
 
 impl Log {
     /// Opens the log; one that cannot be written is said once and kept in memory only.
     pub(super) fn open(data_dir: Option<&Path>, most: u64, events: Events) -> Log {
-        let file = data_dir.and_then(|dir| match Journal::open(&dir.join("audit.jsonl"), most) {
+        let file = data_dir.and_then(|dir| match Ledger::open(&dir.join("audit.jsonl"), most) {
             Ok(file) => Some(file),
             Err(e) => {
                 log::warn!("the audit log is kept in memory only: {e}");
@@ -105,10 +111,10 @@ impl Log {
     }
 }
 
-fn add(lines: &mut Journal, entry: &Audit) -> Result<(), Error> {
+fn add(lines: &mut Ledger, entry: &Audit) -> Result<(), Error> {
     let line = serde_json::to_string(entry)
         .map_err(|e| Error::broken("the entry is no JSON").because(e))?;
-    lines.add(&line)
+    lines.add(line)
 }
 
 /// The text without control characters, cut to a length that a log can bear.
@@ -116,3 +122,6 @@ fn plain(text: &str) -> String {
     let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
     text.chars().take(LONGEST).map(clean).collect()
 }
+
+#[cfg(test)]
+mod tests;
