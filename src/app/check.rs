@@ -77,12 +77,19 @@ pub(super) fn run(options: &Options, find: bool) -> Result<ExitCode, Error> {
     if find {
         runtime.block_on(houses_near(&mut report))?;
     }
-    match aurora::inputs() {
-        Ok(inputs) if inputs.is_empty() => report.note("audio", "no sound input"),
-        Ok(inputs) => report.good("audio", &format!("{} sound inputs", inputs.len())),
-        Err(e) => report.note("audio", e.what()),
+    if config.runs("aurora") && !is_wrong("aurora.input") {
+        sound(config, &mut report);
     }
     Ok(if report.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Says which input Aurora would listen to. A house without music lacks nothing, unless an input was chosen.
+fn sound(config: &Config, report: &mut Report) {
+    match aurora::listen::is_there(&config.aurora) {
+        Ok(input) => report.good("sound", &format!("would listen to {input}")),
+        Err(e) if config.aurora.input.is_empty() => report.note("sound", e.what()),
+        Err(e) => report.bad(&place(config, "aurora.input"), e.what()),
+    }
 }
 
 /// Where a setting was made that only trying can find wrong.

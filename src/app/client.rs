@@ -143,6 +143,7 @@ pub(super) fn audio_list() -> Result<(), Error> {
             say(&format!("    {why}"));
         }
     }
+    say(&format!("{:<32} music of Hearth's own, to try lamps with", "sample"));
     Ok(())
 }
 

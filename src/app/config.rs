@@ -281,7 +281,7 @@ pub(super) fn find(options: &Options) -> Found {
     config.without_token = address
         .filter(|_| config.home.token.is_empty() && !settings.has("home.token"))
         .map(|path| settings.place(path));
-    for path in ["http.host", "http.port", "general.data_dir"] {
+    for path in ["http.host", "http.port", "general.data_dir", "aurora.input"] {
         config.places.insert(path, settings.place(path));
     }
     Found { config, problems }

@@ -56,6 +56,14 @@ const LISTS: &[(&str, &str)] = &[
     ("/aurora/devices", "aurora_scan_devices"),
 ];
 
+/// Paths of [`ACTS`] that show something when they are asked without arguments. They take none: what is
+/// asked for by its address changes nothing.
+const SHOWS: &[(&str, &str)] = &[
+    ("/api/aurora/lamps", "aurora_lamps"),
+    ("/api/aurora/look", "aurora_set_look"),
+    ("/api/aurora/profile", "aurora_profiles"),
+];
+
 /// The paths of the routes, for whoever asks for one that is not there; not the names of the earlier
 /// Aurora.
 pub const API: &[&str] = &[
@@ -98,6 +106,10 @@ pub fn routes(aurora: &Aurora, toolbox: &Toolbox) -> Router {
             call("aurora_control_playback", state, who, action.into_iter().collect()).await
         };
         router = router.route(path, post(control));
+    }
+    for (path, tool) in SHOWS {
+        let show = move |state, who| call(tool, state, who, Map::new());
+        router = router.route(path, get(show));
     }
     for (path, tool) in LISTS {
         let list = move |state, who, uri| list(tool, state, who, uri);
@@ -160,6 +172,8 @@ async fn call(
 
 /// Reads a body that is a JSON object; none at all is one without fields.
 fn object(headers: &HeaderMap, body: &Bytes) -> Result<Map<String, Value>, Error> {
-    let body = if body.is_empty() { &Bytes::from_static(b"{}") } else { body };
-    read::object(headers, body, "{}")
+    match body.is_empty() {
+        true => Ok(Map::new()),
+        false => read::object(headers, body, "{}"),
+    }
 }

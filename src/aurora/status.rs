@@ -98,7 +98,7 @@ async fn lamps(aurora: &Aurora, caller: &Caller) -> Vec<Value> {
             "late_ms_p99": counts.p99_us as f64 / 1000.0,
         })
     };
-    aurora.roster(caller).iter().map(row).collect()
+    aurora.lamps_here(caller).await.iter().map(row).collect()
 }
 
 /// What people read in place of an input's name.

@@ -217,3 +217,24 @@ fn what_cannot_be_read_is_said_with_what_to_do() {
     );
     check(bare.to_str().unwrap(), 2, "holds no sound");
 }
+
+#[test]
+fn check_says_whether_the_chosen_input_is_there() {
+    let folder = Folder::new();
+    let says = |input: &str| {
+        let settings = format!("[aurora]\ninput = \"{input}\"\n");
+        std::fs::write(folder.path().join("hearth.toml"), settings).unwrap();
+        let said = run(&folder, &["check"]);
+        let lines = String::from_utf8(said.stdout).unwrap();
+        lines.lines().find(|line| line.contains("sound") || line.contains("aurora")).unwrap().into()
+    };
+    let song = written(&folder, "song.wav", &wav(&groove(1, RATE, 1.0), RATE));
+    let there: String = says(&format!("file:{}", song.display()));
+    assert_eq!(there, format!("ok    sound: would listen to file:{}", song.display()));
+    let gone: String = says("file:/nowhere/song.wav");
+    assert!(gone.starts_with("FAIL  ") && gone.contains("hearth.toml:2"), "{gone}");
+    assert!(gone.contains("there is no file:/nowhere/song.wav"), "{gone}");
+    let card: String = says("hw:CARD=NoSuchCard,DEV=0");
+    assert!(card.starts_with("FAIL  ") && card.contains("NoSuchCard,DEV=0 is not here"), "{card}");
+    assert_eq!(says("sample"), "ok    sound: would listen to sample".to_owned());
+}

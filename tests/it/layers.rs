@@ -61,6 +61,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("tracing", &[]),
     ("ureq", &["http"]),
     ("webpki_roots", &["http"]),
+    ("wide", &["aurora"]),
 ];
 
 /// Words of services that the faces below them must not know.

@@ -1,5 +1,7 @@
 //! Sums of a power spectrum between frequencies, and the edges of every set of bands.
 
+use super::lanes::sum;
+
 /// Low, middle and high (Hz): what three lamps can show.
 pub(super) const THREE: [f32; 4] = [20.0, 250.0, 4000.0, 16_000.0];
 
@@ -65,9 +67,7 @@ impl<const N: usize> Bank<N> {
     pub(super) fn sums(&self, power: &[f32]) -> [f32; N] {
         self.rows.map(|row| {
             let inner = power.get(row.first + 1..row.last).unwrap_or_default();
-            power[row.first] * row.share_of_first
-                + inner.iter().sum::<f32>()
-                + power[row.last] * row.share_of_last
+            power[row.first] * row.share_of_first + sum(inner) + power[row.last] * row.share_of_last
         })
     }
 }
@@ -84,6 +84,7 @@ mod tests {
             .map(|i| (2.0 * std::f32::consts::PI * hertz * i as f32 / rate).sin())
             .collect();
         spectrum.push(&samples);
+        spectrum.transform_short();
         Bank::new(&SIXTEEN, rate, SHORT).sums(spectrum.short())
     }
 

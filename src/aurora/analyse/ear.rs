@@ -6,6 +6,7 @@
 //! by `tests/bench/aurora/train.py`, which says how; they are in `ear.bin` as 32-bit floats, low byte
 //! first, in the order of the fields of [`Ear`].
 
+use super::lanes::dot;
 use super::novelty::BANDS;
 
 /// Levels and rises of the bands.
@@ -83,20 +84,6 @@ fn apply(rows: &[f32], bias: &[f32], vector: &[f32], out: &mut [f32]) {
     }
 }
 
-/// A sum of products in eight lanes, which the compiler may keep in one register, and which makes the
-/// order of the additions the same everywhere.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let (a8, a_rest) = a.as_chunks::<8>();
-    let (b8, b_rest) = b.as_chunks::<8>();
-    let mut lanes = [0.0f32; 8];
-    for (p, q) in a8.iter().zip(b8) {
-        for (lane, (x, y)) in lanes.iter_mut().zip(p.iter().zip(q)) {
-            *lane += x * y;
-        }
-    }
-    lanes.iter().sum::<f32>() + a_rest.iter().zip(b_rest).map(|(x, y)| x * y).sum::<f32>()
-}
-
 fn logistic(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())
 }
@@ -113,14 +100,6 @@ mod tests {
         assert!(
             ear.from_inputs.iter().chain(&ear.outputs).all(|w| w.is_finite() && w.abs() < 100.0)
         );
-    }
-
-    #[test]
-    fn dot_products_are_right_for_every_length() {
-        for n in 0..40 {
-            let a: Vec<f32> = (0..n).map(|i| i as f32).collect();
-            assert_eq!(dot(&a, &a), (0..n).map(|i| (i * i) as f32).sum::<f32>(), "{n}");
-        }
     }
 
     #[test]

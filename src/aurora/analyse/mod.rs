@@ -13,6 +13,7 @@ mod beat;
 mod ear;
 mod energy;
 mod front;
+mod lanes;
 mod meter;
 mod novelty;
 pub mod offline;
@@ -170,6 +171,9 @@ impl Analysis {
     /// Takes samples, as many as there are, and calls `told` at the end of every hop with what is
     /// known and what has happened in it.
     pub fn push(&mut self, samples: &[f32], mut told: impl FnMut(&Frame, &[Event])) {
+        if self.converter.is_idle() {
+            return self.push_as_is(samples, told);
+        }
         for sample in samples {
             for converted in self.converter.step(*sample) {
                 self.hop[self.filled] = converted;
@@ -179,6 +183,21 @@ impl Analysis {
                     let (events, count) = self.step();
                     told(&self.frame, &events[..count]);
                 }
+            }
+        }
+    }
+
+    /// As [`Analysis::push`], for samples of the analysis' own rate.
+    fn push_as_is(&mut self, mut samples: &[f32], mut told: impl FnMut(&Frame, &[Event])) {
+        while !samples.is_empty() {
+            let room = (self.hop.len() - self.filled).min(samples.len());
+            let (now, later) = samples.split_at(room);
+            self.hop[self.filled..self.filled + room].copy_from_slice(now);
+            (self.filled, samples) = (self.filled + room, later);
+            if self.filled == self.hop.len() {
+                self.filled = 0;
+                let (events, count) = self.step();
+                told(&self.frame, &events[..count]);
             }
         }
     }
@@ -193,6 +212,7 @@ impl Analysis {
         self.hops += 1;
         let level = self.front.step(&mut self.hop);
         self.spectrum.push(&self.hop);
+        self.spectrum.transform_short();
         self.look(level);
         self.novelty.step(self.spectrum.short());
         if self.hops.is_multiple_of(4) {

@@ -6,6 +6,8 @@
 //! beat may the tempo change. A place moves by turning its tempo's ring, so that a hop costs a few
 //! numbers for each tempo and not one for each state.
 
+use super::lanes::sum;
+
 /// Shortest and longest period in hops: 214 and 54 beats a minute.
 pub(super) const MIN: usize = 28;
 const MAX: usize = 110;
@@ -117,7 +119,7 @@ impl Pulse {
         self.turn = (j + 1) % TEMPI;
         let period = MIN + j;
         let ring = &mut self.places[self.begins[j]..self.begins[j] + period];
-        let total: f32 = ring.iter().sum();
+        let total = sum(ring);
         ring.iter_mut().for_each(|p| *p += BLUR * (total / period as f32 - *p));
         self.sum += total - self.totals[j];
         self.totals[j] = total;

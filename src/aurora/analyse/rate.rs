@@ -1,6 +1,7 @@
 //! Sample rates: everything is brought to 32 to 50 kHz by whole factors, so that windows last as long
 //! as they should. There is no resampling beyond that; the hop takes the rest.
 
+use super::lanes::dot;
 use crate::error::Error;
 
 /// Taps of the low-pass on each side of its middle.
@@ -46,11 +47,16 @@ impl Converter {
         self.from as f32 * self.repeat as f32 / self.keep as f32
     }
 
+    /// Whether what comes out is what goes in.
+    pub(super) fn is_idle(&self) -> bool {
+        self.keep == 1 && self.repeat == 1
+    }
+
     /// What comes out for one sample: none, one or two.
     pub(super) fn step(&mut self, sample: f32) -> impl Iterator<Item = f32> + use<> {
         let mut out = [0.0; 2];
         let mut count = 0;
-        if self.keep == 1 && self.repeat == 1 {
+        if self.is_idle() {
             return [sample, 0.0].into_iter().take(1);
         }
         for copy in 0..self.repeat {
@@ -68,7 +74,8 @@ impl Converter {
 
     fn filtered(&self) -> f32 {
         let (new, old) = self.past.split_at(self.at);
-        old.iter().chain(new).zip(&self.taps).map(|(x, tap)| x * tap).sum()
+        let (older, newer) = self.taps.split_at(old.len());
+        dot(old, older) + dot(new, newer)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The newest samples and their power spectra: a short one for time, a long one for pitch.
 
+use super::lanes::product;
 use microfft::Complex32;
 use microfft::real::{rfft_1024, rfft_4096};
 
@@ -15,7 +16,8 @@ pub(super) struct Spectrum {
     short_window: Box<[f32; SHORT]>,
     long_window: Box<[f32; LONG]>,
     scratch: Box<[f32; LONG]>,
-    power: Box<[f32; LONG / 2]>,
+    short_power: [f32; SHORT / 2],
+    long_power: Box<[f32; LONG / 2]>,
 }
 
 /// A Hann window, scaled so that a sine of full scale has the power 1 in its bin.
@@ -38,48 +40,51 @@ impl Spectrum {
             short_window: hann(),
             long_window: hann(),
             scratch: Box::new([0.0; LONG]),
-            power: Box::new([0.0; LONG / 2]),
+            short_power: [0.0; SHORT / 2],
+            long_power: Box::new([0.0; LONG / 2]),
         }
     }
 
-    /// Adds samples; the oldest go.
+    /// Adds samples, at most 4096; the oldest go.
     pub(super) fn push(&mut self, samples: &[f32]) {
-        for sample in samples {
-            self.ring[self.at] = *sample;
-            self.at = (self.at + 1) % LONG;
-        }
+        let (first, rest) = samples.split_at(samples.len().min(LONG - self.at));
+        self.ring[self.at..self.at + first.len()].copy_from_slice(first);
+        self.ring[..rest.len()].copy_from_slice(rest);
+        self.at = (self.at + samples.len()) % LONG;
     }
 
-    /// The power in the 512 bins of the newest 1024 samples.
-    pub(super) fn short(&mut self) -> &[f32] {
+    /// Transforms the newest 1024 samples.
+    pub(super) fn transform_short(&mut self) {
         let mut buffer = [0.0f32; SHORT];
-        let (old, new) = self.in_order();
-        let newest = old.iter().chain(new).skip(LONG - SHORT);
-        for ((x, sample), window) in buffer.iter_mut().zip(newest).zip(self.short_window.iter()) {
-            *x = sample * window;
-        }
-        keep(rfft_1024(&mut buffer), &mut self.power[..SHORT / 2]);
-        &self.power[..SHORT / 2]
+        windowed(&self.ring, self.at, &self.short_window[..], &mut buffer);
+        keep(rfft_1024(&mut buffer), &mut self.short_power);
+    }
+
+    /// The power in the 512 bins of the newest 1024 samples, as they were last transformed.
+    pub(super) fn short(&self) -> &[f32] {
+        &self.short_power
     }
 
     /// The power in the 2048 bins of the newest 4096 samples.
     pub(super) fn long(&mut self) -> &[f32] {
-        let (new, old) = self.ring.split_at(self.at);
-        let samples = old.iter().chain(new);
-        for ((x, sample), window) in
-            self.scratch.iter_mut().zip(samples).zip(self.long_window.iter())
-        {
-            *x = sample * window;
-        }
-        keep(rfft_4096(&mut self.scratch), &mut self.power[..]);
-        &self.power[..]
+        windowed(&self.ring, self.at, &self.long_window[..], &mut self.scratch[..]);
+        keep(rfft_4096(&mut self.scratch), &mut self.long_power[..]);
+        &self.long_power[..]
     }
+}
 
-    /// The ring from its oldest sample on.
-    fn in_order(&self) -> (&[f32], &[f32]) {
-        let (new, old) = self.ring.split_at(self.at);
-        (old, new)
-    }
+/// The newest samples of a ring whose oldest is `at`, as many as the window has, times the window.
+fn windowed(ring: &[f32; LONG], at: usize, window: &[f32], out: &mut [f32]) {
+    let (new, old) = ring.split_at(at);
+    let begin = LONG - window.len();
+    let (first, rest) = match begin.checked_sub(old.len()) {
+        None => (&old[begin..], new),
+        Some(begin) => (&new[begin..], &[][..]),
+    };
+    let (first_window, rest_window) = window.split_at(first.len());
+    let (first_out, rest_out) = out.split_at_mut(first.len());
+    product(first, first_window, first_out);
+    product(rest, rest_window, rest_out);
 }
 
 /// Complex bins to power. The package packs the bin at half the rate into the first one's imaginary
@@ -135,6 +140,7 @@ mod tests {
                 assert!((f64::from(*g) - w).abs() < 1e-5 * scale, "bin {k}: {g} and {w}");
             }
         };
+        spectrum.transform_short();
         close(spectrum.short(), &reference(&samples[5000 - SHORT..]));
         close(spectrum.long(), &reference(&samples[5000 - LONG..]));
     }
@@ -144,6 +150,7 @@ mod tests {
         let mut spectrum = Spectrum::new();
         let sine = |i: usize| (2.0 * std::f32::consts::PI * 64.0 * i as f32 / 1024.0).sin();
         spectrum.push(&(0..LONG).map(sine).collect::<Vec<_>>());
+        spectrum.transform_short();
         assert!((spectrum.short()[64] - 1.0).abs() < 0.001);
         assert!((spectrum.long()[256] - 1.0).abs() < 0.001);
     }

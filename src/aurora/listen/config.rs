@@ -5,6 +5,7 @@ use crate::aurora::listen::choice::Choice;
 use crate::aurora::listen::mix::Form;
 use crate::config::Fault;
 use crate::error::Error;
+use crate::text::clean;
 
 /// Returns what of these settings would be refused at the start, all of it.
 pub fn faults(config: &Config) -> Vec<Fault> {
@@ -16,6 +17,45 @@ pub fn faults(config: &Config) -> Vec<Fault> {
     faults.extend(fault("aurora.pcm_format", Form::parse(&config.pcm_format).err()));
     faults.extend(fault("aurora.card_format", card_form(config).err()));
     faults
+}
+
+/// Says whether the chosen input is there, without opening it; for servers and senders, which may come
+/// later, nothing can be said.
+///
+/// # Errors
+/// Offline: there is no such card. NotFound: there is no such file or pipe.
+pub fn is_there(config: &Config) -> Result<String, Error> {
+    let choice = Choice::parse(&config.input)?;
+    let shown = clean(&config.input, 120);
+    match &choice {
+        Choice::First => {
+            let first = crate::aurora::input_names()?.into_iter().next();
+            first.ok_or_else(|| {
+                Error::offline(
+                    "no sound card can record; plug one in, or set aurora.input (sample: Hearth's own music)",
+                )
+            })
+        }
+        Choice::Card(wanted) => {
+            let there = crate::aurora::input_names()?;
+            let same = |name: &&String| Choice::parse(name).is_ok_and(|name| name == choice);
+            match there.iter().find(same) {
+                Some(name) => Ok(name.clone()),
+                None => Err(Error::offline(format!(
+                    "{wanted} is not here; there is: {}",
+                    if there.is_empty() {
+                        "no card that can record".into()
+                    } else {
+                        there.join(", ")
+                    }
+                ))),
+            }
+        }
+        Choice::File(path) | Choice::Fifo(path) if !path.exists() => {
+            Err(Error::not_found(format!("there is no {shown}")))
+        }
+        _ => Ok(shown),
+    }
 }
 
 /// What is asked of a sound card.

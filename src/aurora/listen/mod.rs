@@ -29,7 +29,7 @@ mod wav;
 mod wled;
 
 pub use crate::aurora::Config;
-pub use config::faults;
+pub use config::{faults, is_there};
 pub use meter::Test;
 pub use report::{Doing, Report};
 pub use slot::Heard;
@@ -41,9 +41,14 @@ use report::Notes;
 use slot::Slot;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+
+/// The input that is always there.
+const SAMPLE: &str = "sample";
+/// A page asks for the inputs each second; a card that was plugged in may show so much later.
+const CARDS_LAST: Duration = Duration::from_secs(2);
 
 /// Listens to the chosen input for whoever has joined. Cloning it is cheap.
 #[derive(Clone)]
@@ -60,10 +65,30 @@ struct Shared {
     listeners: AtomicUsize,
     /// The input as it is written, and as it was read.
     chosen: Mutex<(String, Choice)>,
+    cards: Cards,
     /// Counts choices.
     turn: AtomicU64,
     ending: AtomicBool,
     changed: Notify,
+}
+
+/// The sound cards as they were found a moment ago: looking for them asks the system for each.
+#[derive(Default)]
+struct Cards {
+    found: Mutex<Option<(Instant, Vec<String>)>>,
+}
+
+impl Cards {
+    /// The names of their inputs; none without ALSA, or when it fails.
+    fn names(&self) -> Vec<String> {
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, names)) = found.as_ref().filter(|(at, _)| at.elapsed() < CARDS_LAST) {
+            return names.clone();
+        }
+        let names = crate::aurora::input_names().unwrap_or_default();
+        *found = Some((Instant::now(), names.clone()));
+        names
+    }
 }
 
 /// One choice of an input.
@@ -88,6 +113,7 @@ impl Listening {
             notes: Notes::default(),
             listeners: AtomicUsize::new(0),
             chosen: Mutex::new((config.input.clone(), chosen)),
+            cards: Cards::default(),
             turn: AtomicU64::new(0),
             ending: AtomicBool::new(false),
             changed: Notify::new(),
@@ -130,8 +156,8 @@ impl Listening {
         let config = &self.shared.config;
         let mut names = vec![config.input.clone()];
         names.extend(config.inputs.iter().cloned());
-        // Without ALSA, or when it fails, there are the others.
-        names.extend(crate::aurora::input_names().into_iter().flatten());
+        names.extend(self.shared.cards.names());
+        names.push(SAMPLE.to_owned());
         let mut seen = std::collections::HashSet::new();
         names.retain(|name| seen.insert(name.clone()));
         names

@@ -170,6 +170,19 @@ impl Aurora {
         all
     }
 
+    /// All lamps that a caller may use, and after them those that the running show has beside them: lights
+    /// that were named by their id.
+    pub(super) async fn lamps_here(&self, caller: &Caller) -> Vec<Lamp> {
+        let mut all = self.shared.roster.all();
+        if let Some(running) = &*self.shared.running.lock().await {
+            let is_new = |lamp: &&Lamp| all.iter().all(|known| known.name != lamp.name);
+            let named: Vec<Lamp> = running.lamps.iter().filter(is_new).cloned().collect();
+            all.extend(named);
+        }
+        self.hide(caller, &mut all);
+        all
+    }
+
     /// Leaves out the lamps that a caller may not use, or even know of.
     fn hide(&self, caller: &Caller, lamps: &mut Vec<Lamp>) {
         if caller.grant.entities.is_open() {

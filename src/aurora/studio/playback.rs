@@ -10,12 +10,14 @@ use crate::error::Error;
 use crate::policy::Caller;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Between two looks at what was heard, for following; frames are kept for 150 ms.
 const LOOK: Duration = Duration::from_millis(80);
 const SEED: u32 = 1;
+/// A timeline that has come to its end stays there for so long, for whoever wants to go back in it.
+const REST: Duration = Duration::from_secs(3);
 
 /// The timeline that plays.
 pub(super) struct Playback {
@@ -28,6 +30,8 @@ pub(super) struct Playback {
     found: Option<Arc<AtomicBool>>,
     /// Follows what is heard until this is dropped.
     _follows: Option<DropGuard>,
+    /// Waits for the end until this is dropped.
+    _ends: DropGuard,
 }
 
 /// What is played, and how.
@@ -120,7 +124,9 @@ impl Aurora {
         if let Some((_, exchange)) = &running.director {
             exchange.put(Some(Box::new(stage)));
         }
-        let playback = Playback { deck, desk, timeline, alone, found, _follows: follows };
+        let ends = self.end_with(&deck);
+        let playback =
+            Playback { deck, desk, timeline, alone, found, _follows: follows, _ends: ends };
         let place = playback.place();
         running.playback = Some(playback);
         Ok(place)
@@ -151,15 +157,41 @@ impl Aurora {
         stop.drop_guard()
     }
 
+    /// Stops the timeline some seconds after its end, for as long as what this returns lives: lamps that
+    /// were taken for a song get back what they showed.
+    fn end_with(&self, deck: &Deck) -> DropGuard {
+        let stop = CancellationToken::new();
+        let (aurora, deck, until) = (self.clone(), deck.clone(), stop.clone());
+        self.tasks().job(async move {
+            let mut over: Option<Instant> = None;
+            while over.is_none_or(|since| since.elapsed() < REST) {
+                tokio::select! {
+                    () = until.cancelled() => return,
+                    () = tokio::time::sleep(REST / 6) => {}
+                }
+                over = (deck.player().state(clock::now()) == State::Over)
+                    .then(|| over.unwrap_or_else(Instant::now));
+            }
+            // Another may play by now.
+            let ended = aurora.leave(|playback| playback.deck.moves_same(&deck)).await;
+            if let Err(e) = ended {
+                log::debug!("a timeline that was over: {e}");
+            }
+        });
+        stop.drop_guard()
+    }
+
     /// Pauses, resumes, stops or moves the timeline that plays.
     ///
     /// # Errors
     /// Conflict when none plays; Invalid for a position beyond its end.
     pub(in crate::aurora) async fn act(&self, act: Act) -> Result<Option<Place>, Error> {
-        let mut running = self.shared.running.lock().await;
-        let none = || Error::conflict("no timeline plays; aurora_play_timeline starts one");
-        let show = running.as_mut().ok_or_else(none)?;
-        let playback = show.playback.as_ref().ok_or_else(none)?;
+        if act == Act::Stop {
+            return self.leave(|_| true).await.map(|()| None);
+        }
+        let running = self.shared.running.lock().await;
+        let playback = running.as_ref().and_then(|show| show.playback.as_ref());
+        let playback = playback.ok_or_else(none_plays)?;
         let now = clock::now();
         match act {
             Act::Pause => playback.deck.change(|player| player.pause(now)),
@@ -168,19 +200,28 @@ impl Aurora {
             Act::Loop(on) => {
                 playback.deck.change(|player| player.set_loop(now, on.then_some(None)))?;
             }
-            Act::Stop if playback.alone => {
-                drop(running);
-                return self.end().await.map(|()| None);
-            }
-            Act::Stop => {
-                if let Some((_, exchange)) = &show.director {
-                    exchange.put(None);
-                }
-                show.playback = None;
-                return Ok(None);
-            }
+            Act::Stop => {}
         }
         Ok(Some(playback.place()))
+    }
+
+    /// Ends the timeline that plays, if it is the one that is meant, and with it the show that was started
+    /// for it alone.
+    async fn leave(&self, is_meant: impl FnOnce(&Playback) -> bool) -> Result<(), Error> {
+        let mut running = self.shared.running.lock().await;
+        let show = running.as_mut().ok_or_else(none_plays)?;
+        let playback = show.playback.as_ref().filter(|playback| is_meant(playback));
+        if !playback.ok_or_else(none_plays)?.alone {
+            if let Some((_, exchange)) = &show.director {
+                exchange.put(None);
+            }
+            show.playback = None;
+            return Ok(());
+        }
+        match running.take() {
+            Some(own) => self.shut(own).await,
+            None => Ok(()),
+        }
     }
 
     /// Where the timeline is that plays.
@@ -193,6 +234,10 @@ impl Aurora {
     pub(in crate::aurora) fn playback_now(&self) -> Option<Place> {
         self.shared.running.try_lock().ok()?.as_ref().and_then(Running::place)
     }
+}
+
+fn none_plays() -> Error {
+    Error::conflict("no timeline plays; aurora_play_timeline starts one")
 }
 
 impl Place {

@@ -98,7 +98,7 @@ impl Roster {
             let before = next.len();
             next.retain(|one| one.name != name);
             if next.len() == before {
-                return Err(unknown(name, &self.all_names(&next)));
+                return Err(unknown(name, &self.all()));
             }
             next
         };
@@ -111,10 +111,6 @@ impl Roster {
         self.store.put(TABLE, KEY, &bytes, None).await?;
         self.added.send_replace(next);
         Ok(())
-    }
-
-    fn all_names(&self, added: &[Lamp]) -> Vec<String> {
-        self.config.lamp.iter().chain(added).map(|lamp| lamp.name.clone()).collect()
     }
 
     /// The lamps of these names, all of them when none are named. A light of Home Assistant or of the
@@ -135,7 +131,7 @@ impl Roster {
             let lamp = known
                 .or_else(|| is_light.then(|| of(Kind::Home, name)))
                 .or_else(|| is_topic.then(|| of(Kind::Mqtt, name)));
-            let lamp = lamp.ok_or_else(|| unknown(name, &self.all_names(&[])))?;
+            let lamp = lamp.ok_or_else(|| unknown(name, &all))?;
             // One light under two names is one lamp.
             let is_same = |one: &Lamp| {
                 let is_light = matches!(lamp.kind, Kind::Home | Kind::Mqtt);
@@ -155,10 +151,11 @@ fn of(kind: Kind, id: &str) -> Lamp {
     Lamp { name: id.into(), kind, address: id.into(), ..Lamp::default() }
 }
 
-fn unknown(name: &str, known: &[String]) -> Error {
-    let known = match known {
+fn unknown(name: &str, known: &[Lamp]) -> Error {
+    let names: Vec<&str> = known.iter().map(|lamp| &*lamp.name).collect();
+    let known = match names[..] {
         [] => "there are none yet".to_owned(),
-        names => format!("there are: {}", clean(&names.join(", "), 300)),
+        _ => format!("there are: {}", clean(&names.join(", "), 300)),
     };
     Error::not_found(format!(
         "no lamp is called '{}'; {known}. A light of Home Assistant is named by its entity id, like \

@@ -106,14 +106,18 @@ impl Timeline {
         &self.beats
     }
 
-    /// Beats in a minute: the middle of all distances between beats; none with fewer than eight.
+    /// Beats in a minute: the mean of all distances between beats that are near their median; none with
+    /// fewer than eight beats.
     pub fn tempo(&self) -> Option<f64> {
         let mut apart: Vec<u32> = self.beats.windows(2).map(|two| two[1].ms - two[0].ms).collect();
         apart.sort_unstable();
-        // The mean of the middle half is finer than a single distance of whole hops.
-        let middle = apart.get(apart.len() / 4..apart.len() - apart.len() / 4)?;
-        let mean = middle.iter().sum::<u32>() as f64 / middle.len().max(1) as f64;
-        (apart.len() >= 7 && mean > 0.0).then(|| 60_000.0 / mean)
+        let median = f64::from(*apart.get(apart.len() / 2).filter(|_| apart.len() >= 7)?);
+        // Beats lie on whole hops, so the mean is finer than any one distance; a beat that was missed or
+        // the pause between two parts would bend it.
+        let near = |ms: &f64| (ms / median - 1.0).abs() < 0.15;
+        let near: Vec<f64> = apart.into_iter().map(f64::from).filter(near).collect();
+        let all: f64 = near.iter().sum();
+        (all > 0.0).then(|| 60_000.0 * near.len() as f64 / all)
     }
 
     /// The music at `seconds` from the beginning; silence before it and after the end.
@@ -162,5 +166,25 @@ impl Timeline {
             bar: from.bar,
             sure: 1.0,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tempo_is_finer_than_the_hops_on_which_beats_lie() {
+        for tempo in [62.0, 97.0, 120.0, 180.0] {
+            let on_hop = |n: u32| (f64::from(n) * 6_000.0 / tempo).round() as u32 * 10;
+            // One beat in the middle was missed.
+            let times = (0..80).filter(|n| *n != 40).map(on_hop);
+            let beats = times.map(|ms| Mark { ms, bar: None }).collect();
+            let found = Timeline { beats, ..Timeline::default() }.tempo();
+            assert!(
+                found.is_some_and(|found| (found - tempo).abs() < 0.1),
+                "{found:?} for {tempo}"
+            );
+        }
     }
 }

@@ -39,6 +39,11 @@ impl Deck {
         change(&mut self.shared.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Whether both move one stage.
+    pub fn moves_same(&self, other: &Deck) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
     /// The player as it is now.
     pub fn player(&self) -> Player {
         self.change(|player| *player)

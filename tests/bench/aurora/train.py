@@ -1,9 +1,9 @@
 """Trains the ear (src/aurora/analyse/ear.rs) on the tuning half of labelled tracks.
 
-    train.py EAR.BIN STEPS FOLDER...
+    train.py EAR.BIN STEPS FOLDER[=WEIGHT]...
 
-Each FOLDER holds NAME.wav with NAME.beats and NAME.onsets, as tracks.py and songs.py write them. The
-weights that are shipped come from 1500 steps of an earlier form of this program over 215 tracks: the even
+Each FOLDER holds NAME.wav with NAME.beats and NAME.onsets, as tracks.py and songs.py write them; with a
+weight of 2 it is heard twice as often as its share. The weights that are shipped come from 1500 steps of an earlier form of this program over 215 tracks: the even
 ones of the categories, the tuning half of Freedoom's and Planet Blupi's music, and that of 27 styles of
 MMA, all through FluidSynth. Another run gives other weights.
 """
@@ -70,13 +70,12 @@ def read(path):
 
 
 class Track:
-    def __init__(self, path):
+    def __init__(self, path, weight):
         self.name, self.level = path.stem, levels(path.with_suffix(".wav"))
         self.onsets, self.beats = read(path.with_suffix(".onsets")), read(path)
         if len(self.onsets) and len(self.beats):
             self.beats = self.beats[self.beats[:, 0] >= self.onsets[0, 0] - 0.05]
-        # Compositions and what has no beat are seen more often than their share.
-        self.weight = 3.0 if self.is_none() else 1.0 if path.stem[-1].isdigit() else 2.0
+        self.weight = weight * (3.0 if self.is_none() else 1.0)
 
     def is_none(self):
         return self.name.startswith("none")
@@ -173,8 +172,10 @@ def loss(weights, inputs, wanted):
 
 
 def main(out, steps, folders):
-    paths = [p for folder in folders for p in sorted(pathlib.Path(folder).glob("*.beats"))]
-    tracks = [Track(p) for p in paths if is_in(p.stem, "tune")]
+    tracks = []
+    for folder, _, weight in (each.partition("=") for each in folders):
+        paths = [p for p in sorted(pathlib.Path(folder).glob("*.beats")) if is_in(p.stem, "tune")]
+        tracks += [Track(p, float(weight or 1)) for p in paths]
     tracks = [t for t in tracks if len(t.level) > 1500]
     nones = [t for t in tracks if t.is_none()]
     odds = np.array([t.weight * len(t.level) for t in tracks])

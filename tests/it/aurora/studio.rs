@@ -222,6 +222,13 @@ fn a_song_becomes_a_timeline_that_plays_pauses_and_moves() {
     let wanted = json!({
         "audio_file": "song.wav", "devices": ["shelf"], "intensity": 0.9, "color_mapping": "mood",
     });
+    for (path, field) in
+        [("lamps", "lamps"), ("look?brightness=0", "look"), ("profile", "profiles")]
+    {
+        let shown = ok(hearth.get(&format!("/api/aurora/{path}")));
+        assert!(!shown[field].is_null(), "{path}: {shown}");
+    }
+    assert_ne!(ok(hearth.get("/api/aurora/look"))["look"]["zones"][0]["brightness"], 0.0);
     let rendered = mcp.tool("aurora_render_timeline", wanted);
     assert_eq!(rendered["timeline_id"], "song", "{rendered}");
     let listed = ok(hearth.get("/aurora/timelines?limit=5"));
@@ -266,6 +273,11 @@ fn a_song_becomes_a_timeline_that_plays_pauses_and_moves() {
     // The show was there for the timeline alone.
     assert_eq!(ok(hearth.get("/aurora/status"))["show"]["running"], false);
     assert!(strip.falls_silent());
+
+    let play = json!({"timeline_id": "song", "start_position": 19});
+    mcp.tool("aurora_play_timeline", play);
+    assert!(strip.falls_silent(), "the lamps are kept after the end of the song");
+    assert_eq!(ok(hearth.get("/aurora/status"))["show"]["running"], false);
 }
 
 #[test]

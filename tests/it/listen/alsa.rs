@@ -55,7 +55,7 @@ fn saved(path: &Path) -> (u32, Vec<f32>) {
 #[test]
 fn every_sample_of_every_format_comes_through_as_it_was() {
     let folder = Folder::new();
-    let (sound, out) = (folder.path().join("in.raw"), folder.path().join("out.wav"));
+    let sound = folder.path().join("in.raw");
     settings(&folder, &sound);
     let mut chance = Chance(7);
     for (format, bits, bytes, rate, channels) in [
@@ -76,6 +76,7 @@ fn every_sample_of_every_format_comes_through_as_it_was() {
             want.push(sum / channels as f32);
         }
         std::fs::write(&sound, data).unwrap();
+        let out = folder.path().join(format!("{format}.wav"));
         let said = run(&folder, format, &["--seconds", "1", "--save", out.to_str().unwrap()]);
         let text = String::from_utf8_lossy(&said.stdout);
         assert!(said.status.success(), "{format}: {text}{}", String::from_utf8_lossy(&said.stderr));
