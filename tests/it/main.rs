@@ -26,6 +26,7 @@ mod listen;
 mod mcp;
 mod mqtt;
 mod plugins;
+mod sandbox;
 mod show;
 mod store;
 mod timeline;

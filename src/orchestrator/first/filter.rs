@@ -13,11 +13,11 @@ use std::collections::BTreeMap;
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
-/// Builds a filter and puts it up; it stays for this process and all that it starts.
+/// Builds a filter and puts it up; it stays for this thread and all that it starts.
 ///
 /// # Errors
 /// In words, when the kernel has no seccomp or the processor is unknown.
-pub(super) fn apply(filter: Filter) -> Result<(), String> {
+pub fn apply(filter: Filter) -> Result<(), String> {
     let (rules, otherwise, matched) = match filter {
         Filter::None => return Ok(()),
         Filter::Apart => (apart()?, SeccompAction::Allow, denied()),
@@ -179,9 +179,14 @@ fn confined(same_user: bool) -> Result<Rules, String> {
         libc::SYS_memfd_create,
         libc::SYS_truncate,
     ]);
+    // Signals by way of files: the owner of a descriptor is told when something comes.
+    rules.insert(libc::SYS_fcntl, ask_for_signals()?);
+    let ioctls = [0x5412, 0x541C, 0x8901, 0x8902].map(|n| when(&[(1, Op::Eq, n)]));
+    rules.insert(libc::SYS_ioctl, ioctls.into_iter().collect::<Result<_, _>>()?);
     if !same_user {
         return Ok(rules);
     }
+    let mut deny = |calls: &[i64]| calls.iter().for_each(|call| drop(rules.insert(*call, vec![])));
     deny(&[
         // Signals.
         libc::SYS_kill,
@@ -219,10 +224,6 @@ fn confined(same_user: bool) -> Result<Rules, String> {
         libc::SYS_utimes,
         libc::SYS_futimesat,
     ]);
-    // Signals by way of files: the owner of a descriptor is told when something comes.
-    rules.insert(libc::SYS_fcntl, ask_for_signals()?);
-    let ioctls = [0x5412, 0x541C, 0x8901, 0x8902, 0x5410].map(|n| when(&[(1, Op::Eq, n)]));
-    rules.insert(libc::SYS_ioctl, ioctls.into_iter().collect::<Result<_, _>>()?);
     Ok(rules)
 }
 

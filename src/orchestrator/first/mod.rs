@@ -21,6 +21,7 @@ mod root;
 mod trial;
 
 pub(crate) use guard::SYSTEM;
+pub use filter::apply as apply_filter;
 pub use plan::{Filter, Guards, Inner, Limits, Outer, Run, Said};
 pub(crate) use root::BINARY;
 
