@@ -1,4 +1,5 @@
-//! How long it takes from an order to the first answer of our worker behind all guards.
+//! How long it takes from an order to the first answer of our worker behind all guards. With
+//! `HEARTH_BENCH_BINARY` another build than the tests' own is measured: the shipped one.
 
 use crate::harness::Folder;
 use crate::sandbox::rig::Rig;

@@ -64,7 +64,8 @@ fn scratch_of(rig: &Rig) -> std::path::PathBuf {
 /// Names of the groups of this node's sandboxes, in whatever tree.
 fn groups_of(rig: &Rig) -> Vec<String> {
     let own = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
-    let points = own.lines().filter(|l| l.contains(" - cgroup")).filter_map(|l| l.split(' ').nth(4));
+    let points =
+        own.lines().filter(|l| l.contains(" - cgroup")).filter_map(|l| l.split(' ').nth(4));
     let mut found = Vec::new();
     for point in points {
         walk(std::path::Path::new(point), &rig.kernel.group_name(), 4, &mut found);
@@ -116,7 +117,8 @@ async fn secrets_are_in_the_servers_environment_and_in_no_argument() {
     let data = Folder::new();
     let rig = Rig::new(data.path());
     const CANARY: &str = "canary-7f3a9c51";
-    let script = "import os, sys, json; print(json.dumps(dict(os.environ)), flush=True); sys.stdin.read()";
+    let script =
+        "import os, sys, json; print(json.dumps(dict(os.environ)), flush=True); sys.stdin.read()";
     for level in BOTH {
         if !rig.offers(level).await {
             continue;
@@ -189,7 +191,9 @@ async fn guards_and_usage_are_read_back_while_it_runs() {
             let guard = guards.iter().find(|g| g.name == name).unwrap();
             guard.in_force.clone().unwrap_or_else(|| panic!("{name} is not in force: {guards:?}"))
         };
-        for name in ["capabilities", "no new privileges", "landlock", "memory", "processes", "scratch"] {
+        for name in
+            ["capabilities", "no new privileges", "landlock", "memory", "processes", "scratch"]
+        {
             found(name);
         }
         assert_eq!(found("open files"), "256");

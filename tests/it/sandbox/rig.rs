@@ -34,7 +34,8 @@ impl Rig {
     pub fn of_node(data: &Path, node: &str) -> Rig {
         let tasks = Tasks::new(Events::new());
         let settings = Settings {
-            binary: env!("CARGO_BIN_EXE_hearth").into(),
+            binary: std::env::var_os("HEARTH_BENCH_BINARY")
+                .map_or(env!("CARGO_BIN_EXE_hearth").into(), Into::into),
             data: data.to_owned(),
             node: node.to_owned(),
         };
@@ -97,7 +98,8 @@ pub fn as_ordinary_user(test: &str) {
     let own = Folder::new();
     let user = 61_000 + std::process::id() % 1000;
     std::os::unix::fs::chown(own.path(), Some(user), Some(user)).unwrap();
-    let reached = Command::new("/bin/true").uid(user).current_dir(env!("CARGO_MANIFEST_DIR")).status();
+    let reached =
+        Command::new("/bin/true").uid(user).current_dir(env!("CARGO_MANIFEST_DIR")).status();
     if reached.is_err() {
         println!("skipped: {test}: the project's folder is closed to other users");
         return;

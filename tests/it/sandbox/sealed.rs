@@ -143,7 +143,8 @@ fn nothing_gets_out_of_level_1_but_without_its_filter_everything_does() {
             .unwrap();
         let text = String::from_utf8_lossy(&done.stdout);
         let line = text.lines().find_map(|line| line.strip_prefix("TRIED "));
-        let line = line.unwrap_or_else(|| panic!("{text} {}", String::from_utf8_lossy(&done.stderr)));
+        let line =
+            line.unwrap_or_else(|| panic!("{text} {}", String::from_utf8_lossy(&done.stderr)));
         let said: Map<String, Value> = serde_json::from_str(line).unwrap();
         assert!(said.len() > 10);
         assert!(said.values().all(|worked| *worked == !filter), "filter: {filter}: {said:?}");
