@@ -27,6 +27,7 @@ mod mcp;
 mod mqtt;
 mod orchestrator;
 mod plugins;
+mod sandbox;
 mod show;
 mod store;
 mod talk;
