@@ -135,6 +135,8 @@ async fn counterparts(found: &Found, report: &mut Report) -> Result<(), Error> {
         let store = Store::open(&config.store, &config.data_dir, &tasks).await?;
         if let Err(e) = store.get("check", "check").await {
             report.bad("redis", &e.to_string());
+        } else if let Ok(Some(weakness)) = store.weakness().await {
+            report.note("redis", &weakness);
         }
     }
     // Nobody calls, so whatever may be wrong with the tokens does not matter here.

@@ -24,7 +24,7 @@ pub(super) async fn run(own: Orchestrator, stop: CancellationToken) -> Result<()
     own.shared.status.up();
     let mut revoked = own.shared.policy.revoked();
     let mut round = Instant::now();
-    let mut first = true;
+    let (mut first, mut trouble) = (true, false);
     loop {
         if first || round.elapsed() >= ROUND {
             (first, round) = (false, Instant::now());
@@ -33,7 +33,8 @@ pub(super) async fn run(own: Orchestrator, stop: CancellationToken) -> Result<()
         }
         own.fill_pool().await;
         tokio::select! {
-            () = tokio::time::sleep(own.next_look()) => {}
+            // What could not be ended now is not tried again at once.
+            () = tokio::time::sleep(if trouble { LOOK } else { own.next_look() }) => {}
             () = own.shared.refill.notified() => {}
             _ = revoked.changed() => own.end_of_the_revoked().await,
             () = stop.cancelled() => {
@@ -42,7 +43,7 @@ pub(super) async fn run(own: Orchestrator, stop: CancellationToken) -> Result<()
                 return Ok(());
             }
         }
-        own.look_at_slots().await;
+        trouble = own.look_at_slots().await;
     }
 }
 
@@ -63,15 +64,17 @@ impl Orchestrator {
         soonest.clamp(Duration::from_millis(20), LOOK)
     }
 
-    async fn look_at_slots(&self) {
+    /// Ends what was not used and writes activity down; whether something could not be ended.
+    async fn look_at_slots(&self) -> bool {
         let looks = self.all_slots().into_iter().map(|slot| async move {
-            let Ok(mut turn) = slot.turn.try_lock() else { return };
-            let Some(held) = turn.held.clone() else { return };
+            let Ok(mut turn) = slot.turn.try_lock() else { return false };
+            let Some(held) = turn.held.clone() else { return false };
             let ttl = held.record.ttl;
             if slot.idle() >= Duration::from_secs(ttl) {
                 let why = format!("{ttl} s without activity");
                 if let Err(e) = self.finish(&slot, &mut turn, &why).await {
                     log::warn!("the session {} could not be ended: {e}", slot.key.id);
+                    return true;
                 }
             } else if slot.used() - held.record.used > STEP {
                 let record = held.record.used_at(slot.used());
@@ -84,8 +87,9 @@ impl Orchestrator {
                     Err(e) => log::debug!("activity of {} is not stored: {e}", slot.key.id),
                 }
             }
+            false
         });
-        futures_util::future::join_all(looks).await;
+        futures_util::future::join_all(looks).await.contains(&true)
     }
 
     /// Ends what the places still have of this node and nobody here knows.

@@ -209,6 +209,10 @@ impl Orchestrator {
         if let Some(running) = slot.running() {
             used = used.and(self.stop(&running).await);
             slot.set_running(None);
+            // Should the write fail, the next try knows what was used.
+            if let Some(held) = turn.held.as_mut() {
+                held.record.receipt = used;
+            }
         }
         let record = held.record.used_at(slot.used());
         let record = Record { lease: keeper.lease(), ..record }.ended(now(), why, used);
@@ -324,7 +328,11 @@ impl Orchestrator {
         turn.over = true;
         turn.held = None;
         turn.env.clear();
-        self.shared.slots().remove(&slot.key);
+        let mut slots = self.shared.slots();
+        // One that is out of use already may have a successor under its key.
+        if slots.get(&slot.key).is_some_and(|known| std::ptr::eq(&**known, slot)) {
+            slots.remove(&slot.key);
+        }
     }
 
     /// Lets a session go that is somebody else's by now: its sandbox ends, nothing is written.

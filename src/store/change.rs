@@ -228,4 +228,8 @@ pub(super) trait Engine: Send + Sync {
     fn sweep(&self) -> Answer<'_, u64>;
     /// Returns what was written so far.
     fn counts(&self) -> Counts;
+    /// Says what a power cut could take of acknowledged changes; none when nothing.
+    fn weakness(&self) -> Answer<'_, Option<String>> {
+        Box::pin(async { Ok(None) })
+    }
 }

@@ -205,6 +205,14 @@ impl Store {
         self.engine.counts()
     }
 
+    /// Says in a sentence what a crash of the engine could take of what was acknowledged.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub async fn weakness(&self) -> Result<Option<String>, Error> {
+        self.engine.weakness().await
+    }
+
     /// Removes what has come to the end of its life and returns how many endings it looked at. An
     /// opened store does it by itself every 5 minutes; nobody reads such an entry before that.
     ///

@@ -28,6 +28,7 @@ mod mqtt;
 mod orchestrator;
 mod plugins;
 mod policy;
+mod sandbox;
 mod show;
 mod store;
 mod talk;

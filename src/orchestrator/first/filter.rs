@@ -13,11 +13,11 @@ use std::collections::BTreeMap;
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
-/// Builds a filter and puts it up; it stays for this process and all that it starts.
+/// Builds a filter and puts it up; it stays for this thread and all that it starts.
 ///
 /// # Errors
 /// In words, when the kernel has no seccomp or the processor is unknown.
-pub(super) fn apply(filter: Filter) -> Result<(), String> {
+pub fn apply(filter: Filter) -> Result<(), String> {
     let (rules, otherwise, matched) = match filter {
         Filter::None => return Ok(()),
         Filter::Apart => (apart()?, SeccompAction::Allow, denied()),
@@ -69,65 +69,66 @@ fn no_x32() -> BpfProgram {
     ]
 }
 
+/// What no server needs: it reaches into the kernel or other processes, or makes namespaces and mounts.
+const BEYOND: &[i64] = &[
+    libc::SYS_acct,
+    libc::SYS_add_key,
+    libc::SYS_adjtimex,
+    libc::SYS_bpf,
+    libc::SYS_chroot,
+    libc::SYS_clock_adjtime,
+    libc::SYS_clock_settime,
+    libc::SYS_delete_module,
+    libc::SYS_fanotify_init,
+    libc::SYS_finit_module,
+    libc::SYS_fsconfig,
+    libc::SYS_fsmount,
+    libc::SYS_fsopen,
+    libc::SYS_fspick,
+    libc::SYS_init_module,
+    libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register,
+    libc::SYS_io_uring_setup,
+    libc::SYS_kcmp,
+    libc::SYS_kexec_file_load,
+    libc::SYS_kexec_load,
+    libc::SYS_keyctl,
+    libc::SYS_lookup_dcookie,
+    libc::SYS_memfd_secret,
+    libc::SYS_mount,
+    libc::SYS_mount_setattr,
+    libc::SYS_move_mount,
+    libc::SYS_name_to_handle_at,
+    libc::SYS_nfsservctl,
+    libc::SYS_open_by_handle_at,
+    libc::SYS_open_tree,
+    libc::SYS_perf_event_open,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_pivot_root,
+    libc::SYS_process_madvise,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_ptrace,
+    libc::SYS_quotactl,
+    libc::SYS_quotactl_fd,
+    libc::SYS_reboot,
+    libc::SYS_request_key,
+    libc::SYS_setdomainname,
+    libc::SYS_sethostname,
+    libc::SYS_setns,
+    libc::SYS_settimeofday,
+    libc::SYS_swapoff,
+    libc::SYS_swapon,
+    libc::SYS_syslog,
+    libc::SYS_umount2,
+    libc::SYS_unshare,
+    libc::SYS_userfaultfd,
+    libc::SYS_vhangup,
+];
+
 /// Denied to everybody: what reaches into the kernel, other processes, or new namespaces.
 fn apart() -> Result<Rules, String> {
-    let mut rules: Rules = [
-        libc::SYS_acct,
-        libc::SYS_add_key,
-        libc::SYS_adjtimex,
-        libc::SYS_bpf,
-        libc::SYS_chroot,
-        libc::SYS_clock_adjtime,
-        libc::SYS_clock_settime,
-        libc::SYS_delete_module,
-        libc::SYS_fanotify_init,
-        libc::SYS_finit_module,
-        libc::SYS_fsconfig,
-        libc::SYS_fsmount,
-        libc::SYS_fsopen,
-        libc::SYS_fspick,
-        libc::SYS_init_module,
-        libc::SYS_io_uring_enter,
-        libc::SYS_io_uring_register,
-        libc::SYS_io_uring_setup,
-        libc::SYS_kcmp,
-        libc::SYS_kexec_file_load,
-        libc::SYS_kexec_load,
-        libc::SYS_keyctl,
-        libc::SYS_lookup_dcookie,
-        libc::SYS_memfd_secret,
-        libc::SYS_mount,
-        libc::SYS_mount_setattr,
-        libc::SYS_move_mount,
-        libc::SYS_name_to_handle_at,
-        libc::SYS_nfsservctl,
-        libc::SYS_open_by_handle_at,
-        libc::SYS_open_tree,
-        libc::SYS_perf_event_open,
-        libc::SYS_pidfd_getfd,
-        libc::SYS_pivot_root,
-        libc::SYS_process_madvise,
-        libc::SYS_process_vm_readv,
-        libc::SYS_process_vm_writev,
-        libc::SYS_ptrace,
-        libc::SYS_quotactl,
-        libc::SYS_quotactl_fd,
-        libc::SYS_reboot,
-        libc::SYS_request_key,
-        libc::SYS_setdomainname,
-        libc::SYS_sethostname,
-        libc::SYS_setns,
-        libc::SYS_settimeofday,
-        libc::SYS_swapoff,
-        libc::SYS_swapon,
-        libc::SYS_syslog,
-        libc::SYS_umount2,
-        libc::SYS_unshare,
-        libc::SYS_userfaultfd,
-        libc::SYS_vhangup,
-    ]
-    .map(|call| (call, vec![]))
-    .into();
+    let mut rules: Rules = BEYOND.iter().map(|call| (*call, vec![])).collect();
     #[cfg(target_arch = "x86_64")]
     for call in [libc::SYS_ioperm, libc::SYS_iopl, libc::SYS_modify_ldt, libc::SYS_uselib] {
         rules.insert(call, vec![]);
@@ -179,9 +180,14 @@ fn confined(same_user: bool) -> Result<Rules, String> {
         libc::SYS_memfd_create,
         libc::SYS_truncate,
     ]);
+    // Signals by way of files: the owner of a descriptor is told when something comes.
+    rules.insert(libc::SYS_fcntl, ask_for_signals()?);
+    let ioctls = [0x5412, 0x541C, 0x8901, 0x8902].map(|n| when(&[(1, Op::Eq, n)]));
+    rules.insert(libc::SYS_ioctl, ioctls.into_iter().collect::<Result<_, _>>()?);
     if !same_user {
         return Ok(rules);
     }
+    let mut deny = |calls: &[i64]| calls.iter().for_each(|call| drop(rules.insert(*call, vec![])));
     deny(&[
         // Signals.
         libc::SYS_kill,
@@ -219,10 +225,6 @@ fn confined(same_user: bool) -> Result<Rules, String> {
         libc::SYS_utimes,
         libc::SYS_futimesat,
     ]);
-    // Signals by way of files: the owner of a descriptor is told when something comes.
-    rules.insert(libc::SYS_fcntl, ask_for_signals()?);
-    let ioctls = [0x5412, 0x541C, 0x8901, 0x8902, 0x5410].map(|n| when(&[(1, Op::Eq, n)]));
-    rules.insert(libc::SYS_ioctl, ioctls.into_iter().collect::<Result<_, _>>()?);
     Ok(rules)
 }
 

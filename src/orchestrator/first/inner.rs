@@ -4,7 +4,7 @@
 //! filter on, this process itself may do no more than the server.
 
 use crate::orchestrator::first::plan::{Guards, Inner, Run, Said};
-use crate::orchestrator::first::{filter, frame, guard, reap, root, trial};
+use crate::orchestrator::first::{filter, frame, guard, net, reap, root, trial};
 use crate::orchestrator::worker::{self, Offer};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
@@ -91,6 +91,9 @@ fn apart(plan: &Inner, guards: &Guards) -> Result<(), String> {
         spaces |= CloneFlags::CLONE_NEWNET;
     }
     unshare(spaces).map_err(|e| format!("cannot make namespaces: {e}"))?;
+    if guards.network {
+        net::loopback_up()?;
+    }
     nix::unistd::sethostname("sandbox").map_err(|e| format!("cannot set the host name: {e}"))?;
     if guards.root {
         root::enter(plan)?;

@@ -14,12 +14,14 @@ mod filter;
 mod frame;
 mod guard;
 mod inner;
+mod net;
 mod outer;
 mod plan;
 mod reap;
 mod root;
 mod trial;
 
+pub use filter::apply as apply_filter;
 pub(crate) use guard::SYSTEM;
 pub use plan::{Filter, Guards, Inner, Limits, Outer, Run, Said};
 pub(crate) use root::BINARY;

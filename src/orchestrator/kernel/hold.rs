@@ -39,7 +39,11 @@ pub(super) struct Made {
 impl Made {
     /// Ends what did not start and returns what it wrote to stderr, in one line.
     pub(super) async fn abandon(mut self, tasks: &Tasks) -> String {
-        let _ = self.child.kill();
+        // Both stages end by themselves when their stdin does, and one reaps the other; one that
+        // hangs is killed.
+        if tokio::time::timeout(LOOK, exited(self.child.id())).await.is_err() {
+            let _ = self.child.kill();
+        }
         let (mark, group, scratch) = (self.job.outer.mark, self.group, self.job.inner.scratch);
         let mut child = self.child;
         let cleared = tasks.blocking(move || {
@@ -132,7 +136,7 @@ impl Shared {
 
     /// Waits for the outer stage, clears what is left, and says how it ended.
     async fn see_off(&self, tasks: &Tasks, child: Child, pump: JoinHandle<()>) -> End {
-        let status = self.wait().await;
+        let status = exited(self.outer).await;
         // The figures of what has ended are there until it is reaped.
         self.note_usage();
         let out_of_memory = self.group.out_of_memory() > 0;
@@ -151,27 +155,6 @@ impl Shared {
         // It has ended: this returns at once.
         let _ = child.wait();
         *reaped = true;
-    }
-
-    async fn wait(&self) -> Option<WaitStatus> {
-        let mut changes = signal(SignalKind::child()).ok();
-        let pid = Pid::from_raw(i32::try_from(self.outer).unwrap_or(i32::MAX));
-        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-        loop {
-            match waitid(Id::Pid(pid), flags) {
-                Ok(WaitStatus::StillAlive) => {}
-                Ok(status) => return Some(status),
-                Err(nix::errno::Errno::EINTR) => continue,
-                Err(_) => return None,
-            }
-            let woken = async {
-                match &mut changes {
-                    Some(changes) => changes.recv().await,
-                    None => std::future::pending().await,
-                }
-            };
-            let _ = tokio::time::timeout(LOOK, woken).await;
-        }
     }
 
     /// Reads its figures and keeps the largest.
@@ -220,8 +203,29 @@ impl Shared {
     }
 }
 
-/// Ends processes by their mark until there is none; returns how many there were. The first process
-/// of each stage is asked first no longer: whoever calls this has waited.
+/// Waits until a child has ended, without reaping it.
+async fn exited(pid: u32) -> Option<WaitStatus> {
+    let mut changes = signal(SignalKind::child()).ok();
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX));
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    loop {
+        match waitid(Id::Pid(pid), flags) {
+            Ok(WaitStatus::StillAlive) => {}
+            Ok(status) => return Some(status),
+            Err(nix::errno::Errno::EINTR) => continue,
+            Err(_) => return None,
+        }
+        let woken = async {
+            match &mut changes {
+                Some(changes) => changes.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        let _ = tokio::time::timeout(LOOK, woken).await;
+    }
+}
+
+/// Ends processes by their mark until there is none; returns how many there were.
 pub(super) fn end_marked(is_meant: impl Fn((u64, u64)) -> bool) -> usize {
     let mut seen = std::collections::BTreeSet::new();
     loop {

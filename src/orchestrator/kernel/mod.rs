@@ -113,13 +113,13 @@ impl Kernel {
         self.inner.groups.get_or_init(|| Groups::find(&self.group_name()))
     }
 
-    /// The name of this node's control group.
-    fn group_name(&self) -> String {
+    /// The name of this node's control group, and of its folder below the system's temporary one.
+    pub fn group_name(&self) -> String {
         format!("hearth-{:012x}", hash(&self.inner.settings.node))
     }
 
-    /// The node's part of the mark.
-    fn node_mark(&self) -> u64 {
+    /// The node's part of the mark that all processes of its sandboxes have: see `http::peer`.
+    pub fn mark(&self) -> u64 {
         peer::MARK << 48 | hash(&self.inner.settings.node)
     }
 
@@ -145,7 +145,7 @@ impl Kernel {
         }
         let known: BTreeSet<u64> =
             self.running().values().filter_map(Weak::upgrade).map(|s| s.mark.0).collect();
-        let (node, home) = (self.node_mark(), self.scratch_home());
+        let (node, home) = (self.mark(), self.scratch_home());
         let groups = self.groups().clone();
         let left = self.inner.tasks.blocking(move || {
             let left = hold::end_marked(|(own, of)| of == node && !known.contains(&own));

@@ -229,6 +229,16 @@ pub(super) fn cpu_seconds(mark: (u64, u64)) -> Option<f64> {
     Some(sum as f64 / ticks as f64)
 }
 
+/// Threads of all processes with this mark.
+pub(super) fn threads(mark: (u64, u64)) -> u64 {
+    let of = |pid: u32| -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("Threads:"))?;
+        line.trim().parse().ok()
+    };
+    peer::marked(|found| found == mark).into_iter().filter_map(of).sum()
+}
+
 /// Memory of all processes with this mark, in bytes; what they share counts once where the kernel
 /// says so.
 pub(super) fn memory(mark: (u64, u64)) -> u64 {

@@ -1,5 +1,5 @@
-//! Looks after what the kernel cannot limit here: memory of all processes together where there is no
-//! control group, and the scratch folder where it is on the disk.
+//! Looks after what the kernel cannot limit here: memory and number of all processes together where
+//! there is no control group, and the scratch folder where it is on the disk.
 //!
 //! A look a quarter of a second lets a sandbox go over for that long; limits of single processes and
 //! files, which the kernel holds, bound by how much.
@@ -17,8 +17,9 @@ const FILES: u64 = 16_384;
 
 /// Begins to look, when there is something to look after.
 pub(super) fn begin(tasks: &Tasks, shared: &Arc<Shared>) {
-    let counts_memory = shared.group.memory().is_none();
-    if !counts_memory && shared.scratch.is_none() {
+    let memory = shared.group.memory().is_none();
+    let processes = shared.group.processes().is_none();
+    if !memory && !processes && shared.scratch.is_none() {
         return;
     }
     let (shared, of) = (Arc::downgrade(shared), tasks.clone());
@@ -26,7 +27,7 @@ pub(super) fn begin(tasks: &Tasks, shared: &Arc<Shared>) {
         loop {
             tokio::time::sleep(EACH).await;
             let Some(shared) = shared.upgrade().filter(|shared| shared.runs()) else { return };
-            let looked = of.blocking(move || look(&shared, counts_memory)).await;
+            let looked = of.blocking(move || look(&shared, memory, processes)).await;
             if looked.is_err() {
                 return;
             }
@@ -34,8 +35,12 @@ pub(super) fn begin(tasks: &Tasks, shared: &Arc<Shared>) {
     });
 }
 
-fn look(shared: &Shared, counts_memory: bool) {
-    if counts_memory {
+fn look(shared: &Shared, memory: bool, processes: bool) {
+    // The limit of the user's processes counts those outside, which come and go.
+    if processes && read::threads(shared.mark) > u64::from(shared.asked.processes) + 2 {
+        shared.stop(Some("killed: too many processes"));
+    }
+    if memory {
         let bytes = read::memory(shared.mark);
         shared.note_memory(bytes);
         if bytes > shared.asked.memory_bytes {

@@ -50,7 +50,7 @@ function More({ id }: { id: string }) {
   return (
     <div class="sb-more">
       <section>
-        <h3>{text.limits}</h3>
+        <h4>{text.limits}</h4>
         <table class="sb-limits">
           <thead>
             <tr>
@@ -73,7 +73,7 @@ function More({ id }: { id: string }) {
         </table>
       </section>
       <section>
-        <h3>{text.stderr}</h3>
+        <h4>{text.stderr}</h4>
         {known.dropped > 0 && <p class="sb-facts">{text.dropped(known.dropped)}</p>}
         {known.lines.length === 0 ? (
           <p class="sb-facts">{text.silent}</p>
@@ -151,6 +151,7 @@ export function Sessions() {
         <Failed why={sessions.error.value} again={() => void sessions.again()} />
       )}
       {!known && !sessions.error.value && <Loading rows={3} />}
+      <h2 class="sb-head">{text.sessions}</h2>
       {known?.length === 0 && (
         <Empty title={text.none}>
           <p>{text.noneWhy}</p>

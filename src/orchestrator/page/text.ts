@@ -2,6 +2,7 @@
 export const text = {
   title: "Sandboxes",
   lead: "MCP servers that run shut in, each in a session of its own.",
+  sessions: "Your sessions",
   none: "No sessions",
   noneWhy: "An assistant or a script acquires one; ours runs files and commands in an empty folder.",
   start: "Start one",

@@ -152,6 +152,24 @@ impl Link {
         }
     }
 
+    /// Says when Redis acknowledges changes before they are on its disk; one that does not show its
+    /// settings says nothing.
+    pub(super) async fn weakness(&self) -> Option<String> {
+        let mut settings = redis::cmd("CONFIG");
+        settings.arg("GET").arg("appendonly").arg("appendfsync");
+        let answer = settings.query_async(&mut self.manager()).await;
+        let has: std::collections::HashMap<String, String> = answer.ok()?;
+        let is = |name: &str, value: &str| has.get(name).is_some_and(|v| v == value);
+        if is("appendonly", "yes") && is("appendfsync", "always") {
+            return None;
+        }
+        Some(format!(
+            "Redis at {} acknowledges changes before they are on its disk, so a crash of it can lose \
+             some; set `appendonly yes` and `appendfsync always` where sessions must not be lost",
+            self.place
+        ))
+    }
+
     /// Makes a new connection. The manager does so by itself when the old one breaks, but not when
     /// it hangs, nor when Redis refused the first greeting.
     fn renew(&self) {

@@ -215,6 +215,10 @@ fn pairs<T>(parts: Vec<Vec<u8>>, first: impl Fn(Vec<u8>) -> Option<T>) -> Vec<(T
 }
 
 impl Engine for Redis {
+    fn weakness(&self) -> Answer<'_, Option<String>> {
+        Box::pin(async move { Ok(self.link.weakness().await) })
+    }
+
     fn get<'a>(&'a self, table: &'a str, key: &'a str) -> Answer<'a, Option<Vec<u8>>> {
         Box::pin(async move { self.link.get(&self.names.entry(table, key)).await })
     }

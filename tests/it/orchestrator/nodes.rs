@@ -146,3 +146,17 @@ async fn without_redis_sessions_stop_in_time_and_go_on_when_it_is_back() {
         }
     });
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_may_lose_what_it_acknowledged_is_named_by_check() {
+    for (fsync, warned) in [("always", false), ("everysec", true)] {
+        let dir = Dir::new();
+        let server = RedisServer::start_with(dir.path(), &["--appendfsync", fsync]).await;
+        let folder = Folder::new();
+        let mut command = crate::harness::hearth(folder.path());
+        command.args(["check", "--only", "talk"]).env("REDIS_URL", server.url().reveal());
+        let output = tokio::task::block_in_place(|| command.output()).unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(said.contains("note  redis: Redis at"), warned, "{fsync}: {said}");
+    }
+}

@@ -1,0 +1,10 @@
+//! Sandboxes of the kernel's own means: what holds, what is read back, and that nothing is left.
+
+mod cold;
+mod contained;
+mod ends;
+mod escapes;
+mod killed;
+mod limits;
+mod rig;
+mod sealed;
