@@ -141,7 +141,7 @@ async fn parts(
         house = Some(home.clone());
         pages.push(home::page(&home));
         gather.push(home::gather(&home));
-        router = router.merge(home::routes(&home));
+        router = router.merge(home::routes(&home, &toolbox));
         api.extend(home::API);
     }
     if config.runs("mqtt") {

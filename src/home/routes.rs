@@ -7,13 +7,12 @@ use crate::home::find::Query as Wish;
 use crate::home::house::{House, now};
 use crate::home::select::{Filter, Sight, Wanted, missing};
 use crate::home::text::clean;
-use crate::home::tools::{self, CallArgs};
 use crate::home::{Home, view};
 use crate::http::{Bytes, Extension, HeaderMap, Json, Path, Router, State, Uri, get, post, read};
-use crate::mcp::{Call, page};
+use crate::mcp::{Toolbox, page};
 use crate::policy::{Caller, Level};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// A page of entities, in bytes, unless fewer are asked for.
@@ -32,15 +31,18 @@ pub const API: &[&str] = &[
 ];
 
 /// Returns the routes. They stand behind the guard, which says who calls.
-pub fn routes(home: &Home) -> Router {
+pub fn routes(home: &Home, toolbox: &Toolbox) -> Router {
+    let acts = Router::new()
+        .route("/api/home/call", post(call))
+        .route("/api/home/changes/{id}/undo", post(changes::undo))
+        .with_state(toolbox.clone());
     Router::new()
         .route("/api/home/houses", get(houses))
         .route("/api/home/entities", get(entities))
         .route("/api/home/entities/{id}", get(entity))
-        .route("/api/home/call", post(call))
         .route("/api/home/changes", get(changes::list))
-        .route("/api/home/changes/{id}/undo", post(changes::undo))
         .with_state(home.clone())
+        .merge(acts)
 }
 
 type Who = Extension<Caller>;
@@ -170,29 +172,15 @@ async fn entity(
     Ok(Json(view::json(house, &cache, sight, &id, entity)))
 }
 
+/// Calls a service: the arguments of `home_call` as a JSON object, under the rules of that tool.
 async fn call(
-    State(home): State<Home>,
+    State(toolbox): State<Toolbox>,
     Extension(caller): Who,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<Value>, Error> {
-    home.policy().check(&caller, "home", Level::Control)?;
-    read::must_be_json("a call", &headers)?;
-    let mut asked: Map<String, Value> = serde_json::from_slice(&body).map_err(|e| {
-        Error::invalid(format!(
-            "the body is no JSON object ({e}); write it like {{\"service\": \"light.turn_on\", \
-             \"target\": {{\"area_id\": \"kitchen\"}}}}"
-        ))
-    })?;
-    let confirm = match asked.remove("confirm") {
-        Some(Value::String(token)) => Some(token),
-        _ => None,
-    };
-    let args = CallArgs::deserialize(&Value::Object(asked))
-        .map_err(|e| Error::invalid(format!("a call like that cannot be: {e}")))?;
-    let underway = home.policy().begin(&caller, "home_call", "", Level::Control);
-    let call = Call { confirm, ..Call::new(underway.caller()) };
-    let done = tools::call(home, call, args).await;
-    underway.end(done.as_ref().err());
-    Ok(Json(done?))
+    toolbox.policy().check(&caller, "home", Level::Control)?;
+    let example = r#"{"service": "light.turn_on", "target": {"area_id": "kitchen"}}"#;
+    let args = read::object(&headers, &body, example)?;
+    toolbox.value(caller, "home_call", args).await.map(Json)
 }

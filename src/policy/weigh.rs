@@ -15,7 +15,7 @@ use tokio::time::Instant;
 const NAMED: usize = 200;
 
 /// An approval that a call makes use of; used up when the call is done.
-pub(crate) struct Approved(Option<Pass>);
+pub(crate) struct Approved(Option<Box<Pass>>);
 
 impl Approved {
     /// Gives the approval back: the call has another question and will be repeated.
@@ -115,7 +115,7 @@ impl Policy {
         self.ask_or_pass(&subject, given).map(drop)
     }
 
-    fn ask_or_pass(&self, subject: &Subject<'_>, given: Option<&str>) -> Result<Pass, Error> {
+    fn ask_or_pass(&self, subject: &Subject<'_>, given: Option<&str>) -> Result<Box<Pass>, Error> {
         let Subject { caller, action, shown, by_person, .. } = *subject;
         let what = format!("{action} on {}", clean(shown, NAMED));
         match self.shared.desk.said(subject, given) {

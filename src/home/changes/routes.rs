@@ -4,12 +4,12 @@ use crate::error::Error;
 use crate::home::Home;
 use crate::home::changes::undo::Undoer;
 use crate::home::text::clean;
-use crate::home::tools::{UndoArgs, list_changes, undo_change};
+use crate::home::tools::list_changes;
 use crate::http::{Bytes, Extension, HeaderMap, Json, Path, Query, State, Uri, read};
-use crate::mcp::Call;
+use crate::mcp::Toolbox;
 use crate::policy::{Caller, Level};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -39,23 +39,26 @@ struct Wish {
     confirm: Option<String>,
 }
 
-/// Undoes one.
+/// Undoes one, under the rules of the tool `home_undo`.
 pub(crate) async fn undo(
-    State(home): State<Home>,
+    State(toolbox): State<Toolbox>,
     Extension(caller): Extension<Caller>,
     Path(change): Path<String>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<Value>, Error> {
-    home.policy().check(&caller, "home", Level::Control)?;
+    toolbox.policy().check(&caller, "home", Level::Control)?;
     read::must_be_json("an undo", &headers)?;
     let wish: Wish = serde_json::from_slice(&body).map_err(|e| {
         Error::invalid(format!("the body must be like {{\"dry_run\": true}}, or {{}}: {e}"))
     })?;
-    let underway = home.policy().begin(&caller, "home_undo", &clean(&change, 20), Level::Control);
-    let call = Call { confirm: wish.confirm, ..Call::new(underway.caller()) };
-    let args = UndoArgs { change, dry_run: wish.dry_run, ..UndoArgs::default() };
-    let done = undo_change(home, call, args).await;
-    underway.end(done.as_ref().err());
-    Ok(Json(done?))
+    let mut args = Map::new();
+    args.insert("change".into(), change.into());
+    if wish.dry_run {
+        args.insert("dry_run".into(), true.into());
+    }
+    if let Some(confirm) = wish.confirm {
+        args.insert("confirm".into(), confirm.into());
+    }
+    toolbox.value(caller, "home_undo", args).await.map(Json)
 }

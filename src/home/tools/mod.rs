@@ -22,8 +22,7 @@ mod trace;
 mod undo;
 mod wait;
 
-pub(crate) use act::{CallArgs, call};
-pub(crate) use undo::{UndoArgs, list as list_changes, run as undo_change};
+pub(crate) use undo::list as list_changes;
 
 use crate::config::JsonSchema;
 use crate::error::Error;

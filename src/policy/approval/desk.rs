@@ -145,7 +145,7 @@ impl Desk {
                 if this.now_is() == State::Pending {
                     self.settle(&mut this, State::Allowed, "the assistant");
                 }
-                Said::Yes(Pass { desk: self.clone(), open: this })
+                Said::Yes(Box::new(Pass { desk: self.clone(), open: this }))
             }
         }
     }

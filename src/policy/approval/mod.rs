@@ -59,7 +59,7 @@ impl State {
 /// What came of asking whether something was approved.
 pub(super) enum Said {
     /// It was, and the approval is used up by the holder of the pass.
-    Yes(Pass),
+    Yes(Box<Pass>),
     /// A person said no, and that still holds.
     No,
     /// Nobody said anything yet.

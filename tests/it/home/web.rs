@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 async fn ask(rig: &Rig, who: &Caller, method: &str, path: &str, body: Value) -> (u16, Value) {
-    let router: Router = home::routes(&rig.home).layer(Extension(who.clone()));
+    let router: Router = home::routes(&rig.home, &rig.toolbox).layer(Extension(who.clone()));
     let request = Request::builder()
         .method(method)
         .uri(path)

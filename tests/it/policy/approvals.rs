@@ -145,6 +145,14 @@ fn a_denied_tool_is_neither_shown_nor_run_and_rules_outlive_a_kill() {
     let inner = json!({"name": "home_call", "arguments": lamp(LAMP)});
     let refused = assistant.call("hearth_call_tool", inner);
     assert!(refused.to_string().contains("forbids 'tablet'"), "{refused}");
+    let over_rest = ureq::post(format!("{}/api/home/call", house.hearth.url))
+        .config()
+        .http_status_as_error(false)
+        .build()
+        .header("authorization", format!("Bearer {}", house.tablet))
+        .send_json(lamp(LAMP))
+        .unwrap();
+    assert_eq!(over_rest.status(), 403);
 }
 
 #[test]

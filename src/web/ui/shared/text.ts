@@ -108,6 +108,7 @@ export const text = {
     leadOwn: "What you asked for that needs an administrator’s word first.",
     open: "Approvals and rules",
     waiting: (n: number) => `${plural(n, "approval waits", "approvals wait")} for your answer`,
+    questions: "Open questions",
     none: "Nothing waits for an answer",
     noneBody: "What a rule asks about, and risky steps like unlocking a door, will stand here.",
     wants: (who: string, action: string) => `${who} wants to use ${action}`,

@@ -61,7 +61,7 @@ function Question(props: { of: Approval }) {
   return (
     <li class="card pad question" aria-label={t.wants(who, action)}>
       <h3>{t.wants(who, action)}</h3>
-      <pre class="what">{target}</pre>
+      <pre class="what" tabIndex={0}>{target}</pre>
       <p class="small soft">
         {by_person ? t.byPerson : t.byAssistant}{" "}
         <time dateTime={iso(until)} title={when(until)}>
@@ -118,7 +118,7 @@ function Questions() {
   const all = pending.value;
   if (!all.length) return <Empty title={t.none}>{t.noneBody}</Empty>;
   return (
-    <ul class="questions" aria-label={t.title}>
+    <ul class="questions" aria-label={t.questions}>
       {all.map((one) => (
         <Question key={one.id} of={one} />
       ))}
@@ -216,7 +216,10 @@ export function Approvals() {
   return (
     <>
       <Head title={t.title} lead={admin ? t.lead : t.leadOwn} />
-      <Questions />
+      <div class="section">
+        <h2>{t.questions}</h2>
+        <Questions />
+      </div>
       {admin && (
         <div class="section">
           <h2>{t.rules}</h2>

@@ -5,11 +5,19 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { barriers, Hearth, launch, resident, shots, visitor } from "./harness.mjs";
 
+// With something that waits, a rule and a quota, the page of approvals has all its parts.
+const toml = `[policy]
+confirm_seconds = 3600
+[[policy.quotas]]
+tool = "home_*"
+per_day = 5000
+`;
+const unlock = { service: "lock.unlock", target: { entity_id: ["lock.front_door"] } };
+
 let hearth;
 let browser;
 before(async () => {
   [hearth, browser] = await Promise.all([Hearth.start("demo", {}, toml), launch()]);
-  // Something that waits, a rule and a quota, so that their page has all its parts.
   await hearth.ask("api/policy/rules", { tool: "home_restart", verdict: "deny" });
   await hearth.ask("api/home/call", unlock).catch(() => undefined);
 });
@@ -18,13 +26,6 @@ after(async () => {
   await hearth?.stop();
 });
 
-const toml = `[policy]
-confirm_seconds = 3600
-[[policy.quotas]]
-tool = "home_*"
-per_day = 5000
-`;
-const unlock = { service: "lock.unlock", target: { entity_id: ["lock.front_door"] } };
 const sizes = { wide: [1280, 860], phone: [390, 844], small: [360, 640] };
 const pages = {
   overview: ["", "Services"],
