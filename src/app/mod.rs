@@ -30,7 +30,9 @@ pub fn main() -> ExitCode {
     if let Some(code) = orchestrator::first::run(std::env::args_os().skip(1)) {
         return code;
     }
-    if let Some(code) = orchestrator::engine::look::run(std::env::args_os().skip(1)) {
+    let own = orchestrator::engine::look::run(std::env::args_os().skip(1))
+        .or_else(|| orchestrator::egress::inside::run(std::env::args_os().skip(1)));
+    if let Some(code) = own {
         return code;
     }
     let done = aurora::prepare()

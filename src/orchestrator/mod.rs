@@ -10,6 +10,7 @@ mod beyond;
 mod call;
 mod catalogue;
 mod config;
+pub mod egress;
 pub mod engine;
 mod face;
 pub mod first;

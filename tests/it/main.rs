@@ -16,6 +16,7 @@ mod aurora;
 mod demo;
 mod dependencies;
 mod docs;
+mod engine;
 mod first_day;
 mod harness;
 mod home;

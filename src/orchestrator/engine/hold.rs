@@ -5,6 +5,7 @@ use crate::mcp::Boxed;
 use crate::orchestrator::engine::binary::PROGRAM;
 use crate::orchestrator::engine::fault::{self, is_gone};
 use crate::orchestrator::engine::look::{self, Seen};
+use crate::orchestrator::engine::out::Way;
 use crate::orchestrator::engine::{guards, recipe};
 use crate::orchestrator::sandbox::{End, Guard, Hold, Limits, Tail, Usage};
 use crate::tasks::Tasks;
@@ -39,6 +40,8 @@ pub(super) struct Container {
     /// Set once it is removed.
     pub(super) end: watch::Receiver<Option<End>>,
     pub(super) last: Mutex<Usage>,
+    /// Closed when nobody holds the sandbox any more.
+    pub(super) _way: Option<Way>,
 }
 
 impl Hold for Container {

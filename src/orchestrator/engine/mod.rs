@@ -12,14 +12,16 @@ mod guards;
 mod hold;
 mod lines;
 pub mod look;
+mod out;
 mod recipe;
 
 pub use address::Asked;
 
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::http::dial;
 use crate::mcp::Boxed;
 use crate::orchestrator::sandbox::{Level, Order, Place, Program, Sandbox, Tail, Usage};
+use crate::orchestrator::{egress, first};
 use crate::tasks::Tasks;
 use crate::text;
 use binary::Binary;
@@ -29,6 +31,7 @@ use bollard::query_parameters::{
     StartContainerOptions,
 };
 use bollard::{BollardRequest, Docker};
+use out::Way;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -39,8 +42,6 @@ use tokio::sync::{OnceCell, watch};
 pub const IMAGE: &str = "mcp-server:latest";
 /// What the engine has time for to answer, in seconds.
 const ANSWER: u64 = 60;
-/// Most bytes of a server's environment, as the first process takes it.
-const ENVIRONMENT: usize = 1 << 20;
 
 /// What an engine is used for.
 #[derive(Clone, Debug)]
@@ -55,6 +56,9 @@ pub struct Settings {
     pub binary: PathBuf,
     /// A runtime of the engine other than its own, for example `runsc`.
     pub runtime: Option<String>,
+    /// A folder for sockets that the engine sees at the same path; without one no sandbox has a way
+    /// out. There is none where the engine is on another machine or Hearth itself in a container.
+    pub ways_out: Option<PathBuf>,
 }
 
 /// An engine. Cloning it is cheap.
@@ -70,7 +74,8 @@ struct Shared {
     tasks: Tasks,
     /// This run of Hearth, as a label.
     run: String,
-    version: OnceCell<()>,
+    /// Whether it is Podman, once it was asked.
+    is_podman: OnceCell<bool>,
     binary: OnceCell<Binary>,
     /// Names of sandboxes that are being made: no sweep may take them.
     making: Mutex<BTreeSet<String>>,
@@ -84,6 +89,7 @@ impl Engine {
     /// asked for and there is none.
     pub fn new(settings: Settings, tasks: &Tasks) -> Result<Engine, Error> {
         let found = address::find(&settings.asked, &address::usual())?;
+        settings.ways_out.iter().for_each(|all| out::clean(all));
         let (to, own) = (found.address, tasks.clone());
         let transport = move |request: BollardRequest| {
             let (to, own) = (to.clone(), own.clone());
@@ -107,7 +113,7 @@ impl Engine {
                 docker,
                 tasks: tasks.clone(),
                 run: text::hex(&run),
-                version: OnceCell::new(),
+                is_podman: OnceCell::new(),
                 binary: OnceCell::new(),
                 making: Mutex::new(BTreeSet::new()),
             }),
@@ -182,14 +188,14 @@ impl Drop for Unheld<'_> {
 impl Shared {
     /// The client, once the engine has said which version it speaks.
     async fn docker(&self) -> Result<&Docker, Error> {
-        self.version
+        self.is_podman
             .get_or_try_init(|| async {
                 let asked = self.docker.clone().negotiate_version().await;
                 let docker = asked.map_err(|e| fault::offline("cannot reach the engine", e))?;
                 let info = docker.info().await.map_err(|e| fault::offline("no engine", e))?;
                 let theirs = info.architecture.unwrap_or_default();
                 match is_ours(&theirs) {
-                    true => Ok(()),
+                    true => is_podman(&docker).await,
                     false => Err(Error::offline(format!(
                         "the engine runs on {}, this Hearth is for {}: our own program cannot run \
                          there; use an engine of the same kind",
@@ -212,9 +218,7 @@ impl Shared {
                 ));
             }
         };
-        if !order.egress.is_empty() {
-            return Err(Error::refused("this engine's sandboxes have no way out"));
-        }
+        let way = self.way(order)?;
         let frame = frame(order)?;
         let docker = self.docker().await?;
         let image = self.image(docker, reference).await?;
@@ -229,7 +233,8 @@ impl Shared {
                 volume: &binary.volume,
                 run: &self.run,
                 runtime: self.settings.runtime.as_deref(),
-                out: None,
+                owns_scratch: self.is_podman.get() == Some(&false),
+                out: way.as_ref().and_then(|way| way.folder.to_str()),
             },
         );
         let made = self.make(docker, &recipe::name(order), body).await?;
@@ -272,8 +277,20 @@ impl Shared {
                 tasks: self.tasks.clone(),
                 end,
                 last: Mutex::new(Usage::default()),
+                _way: way,
             }),
         })
+    }
+
+    fn way(&self, order: &Order) -> Result<Option<Way>, Error> {
+        match &self.settings.ways_out {
+            _ if order.egress.is_empty() => Ok(None),
+            Some(all) => Way::open(all, order, &self.tasks).map(Some),
+            None => Err(Error::refused(
+                "this engine shares no folder with Hearth, so its sandboxes have no way out; use an \
+                 engine on this machine, with Hearth outside of a container",
+            )),
+        }
     }
 
     async fn image(&self, docker: &Docker, reference: &str) -> Result<ImageInspect, Error> {
@@ -354,19 +371,21 @@ impl Shared {
     }
 }
 
-/// The first thing that the first process reads: the length in four bytes, most significant first,
-/// then the environment as JSON.
+/// The first thing that the first process reads.
 fn frame(order: &Order) -> Result<Vec<u8>, Error> {
     let mut all: BTreeMap<&str, &str> =
         BTreeMap::from([("HOME", recipe::SCRATCH), ("TMPDIR", recipe::SCRATCH)]);
+    if !order.egress.is_empty() {
+        all.extend(egress::environment());
+    }
     all.extend(order.environment.iter().map(|(name, value)| (name.as_str(), value.reveal())));
-    let json = serde_json::to_vec(&all)
-        .map_err(|e| Error::broken("the environment is no JSON").because(e))?;
-    let length = u32::try_from(json.len()).ok().filter(|_| json.len() <= ENVIRONMENT);
-    let length = length.ok_or_else(|| {
-        Error::new(Kind::Limit, format!("the environment has more than {ENVIRONMENT} bytes"))
-    })?;
-    Ok([&length.to_be_bytes()[..], &json].concat())
+    first::make_frame(&all).map_err(|words| Error::limit(format!("the environment: {words}")))
+}
+
+async fn is_podman(docker: &Docker) -> Result<bool, Error> {
+    let version = docker.version().await.map_err(|e| fault::offline("no engine", e))?;
+    let parts = version.components.unwrap_or_default();
+    Ok(parts.iter().any(|part| part.name.to_ascii_lowercase().contains("podman")))
 }
 
 /// Whether a machine, as engines name it, runs our own program.

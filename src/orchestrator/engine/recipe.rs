@@ -42,6 +42,8 @@ pub(super) struct Facts<'a> {
     pub(super) run: &'a str,
     /// Another runtime than the engine's own, for example `runsc`.
     pub(super) runtime: Option<&'a str>,
+    /// Whether the engine lets us say whose the scratch folder is; Podman does not.
+    pub(super) owns_scratch: bool,
     /// The folder on the engine's machine that holds the socket of the way out.
     pub(super) out: Option<&'a str>,
 }
@@ -101,7 +103,11 @@ fn host(limits: &Limits, facts: &Facts<'_>) -> HostConfig {
         soft: Some(n),
         hard: Some(n),
     };
-    let scratch = format!("rw,noexec,nosuid,nodev,size={},mode=1777", limits.scratch_bytes);
+    let mut scratch = format!("rw,noexec,nosuid,nodev,size={},mode=1777", limits.scratch_bytes);
+    if facts.owns_scratch {
+        // Where the image has such a folder, runc gives the new one the old one's mode.
+        scratch.push_str(",uid=65534,gid=65534");
+    }
     // An image's volumes would be folders on the disk, without a bound and with programs.
     let volumes = facts.config.volumes.iter().flatten().filter(|path| path.starts_with('/'));
     let mut tmpfs: HashMap<String, String> =
@@ -165,7 +171,8 @@ mod tests {
 
     fn made(order: &Order, config: &ImageConfig) -> ContainerCreateBody {
         let (image, volume, run) = ("sha256:1", "hearth-abc", "r1");
-        container(order, &Facts { image, config, volume, run, runtime: None, out: None })
+        let (runtime, owns_scratch, out) = (None, true, None);
+        container(order, &Facts { image, config, volume, run, runtime, owns_scratch, out })
     }
 
     #[test]

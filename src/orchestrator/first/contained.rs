@@ -4,17 +4,21 @@
 //! is a JSON object of names and values; what follows it belongs to the server.
 
 use crate::http::peer;
+use crate::orchestrator::egress::inside;
 use crate::orchestrator::first::frame;
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, setrlimit};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 #[derive(Debug, Default, PartialEq)]
 struct Asked {
     reads_environment: bool,
+    /// The socket of the way out.
+    egress: Option<PathBuf>,
     command: Vec<OsString>,
 }
 
@@ -30,6 +34,9 @@ pub(super) fn run(arguments: Vec<OsString>) -> Result<ExitCode, String> {
     // What Hearth's sockets refuse. The node's part stays empty: the engine's labels say whose it is.
     setrlimit(Resource::RLIMIT_RTTIME, (peer::MARK - 1) << 48, peer::MARK << 48)
         .map_err(|e| format!("cannot set the mark: {e}"))?;
+    if let Some(socket) = &asked.egress {
+        inside::start(socket)?;
+    }
     let (name, arguments) = asked.command.split_first().ok_or("no command follows '--'")?;
     // The image's own settings (PATH, LANG) stay; what was handed over comes on top.
     let fault = Command::new(name).args(arguments).envs(&environment).exec();
@@ -42,6 +49,9 @@ fn read(arguments: Vec<OsString>) -> Result<Asked, String> {
     while let Some(word) = rest.next() {
         match word.to_str() {
             Some("--stdin-env") => asked.reads_environment = true,
+            Some("--egress") => {
+                asked.egress = Some(rest.next().ok_or("no socket follows '--egress'")?.into());
+            }
             Some("--") => {
                 asked.command = rest.collect();
                 return Ok(asked);
@@ -76,7 +86,9 @@ mod tests {
         let asked = read(words("--stdin-env -- node --stdin-env -- x")).unwrap();
         assert!(asked.reads_environment);
         assert_eq!(asked.command, words("node --stdin-env -- x"));
-        for wrong in ["--stdin-env", "node x", "--frob -- node"] {
+        let out = read(words("--egress /run/x --stdin-env -- node")).unwrap();
+        assert_eq!(out.egress, Some("/run/x".into()));
+        for wrong in ["--stdin-env", "node x", "--egress", "--frob -- node"] {
             assert!(read(words(wrong)).is_err(), "{wrong}");
         }
     }
