@@ -27,6 +27,22 @@ const ENVIRONMENTS: &[&str] = &["production", "development", "test"];
 /// The services that `--only` takes.
 const SERVICES: &[&str] = &["home", "mqtt", "talk", "aurora", "orchestrator", "plugins"];
 
+/// The sections of the file.
+const SECTIONS: &[&str] = &[
+    "general",
+    "http",
+    "policy",
+    "mcp",
+    "home",
+    "mqtt",
+    "talk",
+    "aurora",
+    "orchestrator",
+    "store",
+    "plugins",
+    "demo",
+];
+
 /// Environment variables of section `[general]`.
 const ENV: &[Env] = &[
     Env::new("DATA_DIR", "general.data_dir", Form::Text),
@@ -222,20 +238,7 @@ pub(super) fn find(options: &Options) -> Found {
     });
     let unused = LATER.iter().filter(|row| settings.has(row.path)).map(|row| row.name).collect();
     settings.drop_section("later");
-    settings.only(&[
-        "general",
-        "http",
-        "policy",
-        "mcp",
-        "home",
-        "mqtt",
-        "talk",
-        "aurora",
-        "orchestrator",
-        "store",
-        "plugins",
-        "demo",
-    ]);
+    settings.only(SECTIONS);
     let general: General = settings.section("general");
     let mut config = Config {
         store: settings.section("store"),

@@ -118,6 +118,28 @@ struct Shown {
     local: Vec<String>,
 }
 
+/// What the services hand in of themselves.
+#[derive(Default)]
+struct Faces {
+    pages: Vec<web::Page>,
+    gather: Vec<web::Gather>,
+    router: Router,
+    api: Vec<&'static str>,
+}
+
+impl Faces {
+    fn routes(&mut self, routes: Router, api: &[&'static str]) {
+        self.router = std::mem::take(&mut self.router).merge(routes);
+        self.api.extend(api);
+    }
+
+    fn add(&mut self, page: web::Page, gather: web::Gather, routes: Router, api: &[&'static str]) {
+        self.pages.push(page);
+        self.gather.push(gather);
+        self.routes(routes, api);
+    }
+}
+
 /// Starts the services and puts together what they hand in.
 async fn parts(
     config: &Config,
@@ -129,20 +151,15 @@ async fn parts(
     let counters = Counters::default();
     let guard = Guard::new(&config.http, policy, &counters)?;
     let toolbox = Toolbox::new(&config.mcp, policy);
-    let mut pages = Vec::new();
-    let mut gather = Vec::new();
-    let mut router = Router::new();
-    let mut api = web::API.to_vec();
+    let mut faces = Faces::default();
 
     let (mut house, mut broker, mut nodes) = (None, None, None);
     if config.runs("home") {
         let home = start_home(config, events, tasks, policy, store, mdns)?;
         home::offer(&home, &toolbox);
         house = Some(home.clone());
-        pages.push(home::page(&home));
-        gather.push(home::gather(&home));
-        router = router.merge(home::routes(&home, &toolbox));
-        api.extend(home::API);
+        let (page, numbers) = (home::page(&home), home::gather(&home));
+        faces.add(page, numbers, home::routes(&home, &toolbox), home::API);
     }
     if config.runs("mqtt") {
         let (data_dir, reach) = (&*config.data_dir, ground.brokers);
@@ -154,68 +171,43 @@ async fn parts(
             devices::offer(&joined, &toolbox);
         }
         broker = Some(mqtt.clone());
-        pages.push(mqtt::page(&mqtt));
-        gather.push(mqtt::gather(&mqtt));
-        router = router.merge(mqtt::routes(&mqtt, &toolbox));
-        api.extend(mqtt::API);
+        let (page, numbers) = (mqtt::page(&mqtt), mqtt::gather(&mqtt));
+        faces.add(page, numbers, mqtt::routes(&mqtt, &toolbox), mqtt::API);
     }
     if config.runs("talk") {
         let talk = Talk::start(&config.talk, store, policy, tasks);
         talk::offer(&talk, &toolbox);
-        router = router.merge(talk::routes(&talk, &toolbox));
-        api.extend(talk::API);
+        faces.routes(talk::routes(&talk, &toolbox), talk::API);
     }
     if config.runs("aurora") {
-        let ask = Ask::new(tls::client(config.http.ca_file.as_deref())?, mdns, tasks);
-        let (data_dir, home, mqtt) = (&*config.data_dir, house.as_ref(), broker.as_ref());
-        let base = aurora::Base { data_dir, tasks, policy, store, mdns, ask: &ask, home, mqtt };
-        let aurora = Aurora::start(&config.aurora, base).await?;
+        let aurora = start_aurora(config, ground, house.as_ref(), broker.as_ref()).await?;
         aurora::offer(&aurora, &toolbox);
-        pages.push(aurora::page(&aurora));
-        gather.push(aurora::gather(&aurora));
-        router = router.merge(aurora::routes(&aurora, &toolbox));
-        api.extend(aurora::API);
+        let (page, numbers) = (aurora::page(&aurora), aurora::gather(&aurora));
+        faces.add(page, numbers, aurora::routes(&aurora, &toolbox), aurora::API);
     }
     if config.runs("orchestrator") {
-        let shared = !config.store.redis_url.is_empty();
-        let beyond = match shared {
-            true => {
-                let tls = tls::client(config.http.ca_file.as_deref())?;
-                Some(orchestrator::Beyond { ask: Ask::new(tls, mdns, tasks) })
-            }
-            false => None,
-        };
-        let base = orchestrator::Base {
-            data_dir: &config.data_dir,
-            tasks,
-            policy,
-            store,
-            places: orchestrator::places(&config.orchestrator, &config.data_dir, tasks)?,
-            lease: shared.then_some(orchestrator::sessions::LEASE),
-            beyond,
-        };
-        let orchestrator = Orchestrator::start(&config.orchestrator, base)?;
+        let orchestrator = start_orchestrator(config, ground)?;
         orchestrator::offer(&orchestrator, &toolbox);
         nodes = Some(orchestrator::nodes_router(&orchestrator));
-        pages.push(orchestrator::page(&orchestrator));
-        gather.push(orchestrator::gather(&orchestrator));
-        router = router.merge(orchestrator::routes(&orchestrator, &toolbox));
-        api.extend(orchestrator::API);
+        let (page, numbers) =
+            (orchestrator::page(&orchestrator), orchestrator::gather(&orchestrator));
+        faces.add(page, numbers, orchestrator::routes(&orchestrator, &toolbox), orchestrator::API);
     }
     if config.runs("plugins") && config.plugins.enabled {
         let dir = &config.data_dir;
         let plugins = Plugins::start(&config.plugins, dir, events, store, tasks, &toolbox)?;
-        pages.push(plugins::page(&plugins));
-        router = router.merge(plugins::routes(&plugins));
-        api.extend(plugins::API);
+        faces.pages.push(plugins::page(&plugins));
+        faces.routes(plugins::routes(&plugins), plugins::API);
     }
 
     let title = if demo { "Hearth (demo house)" } else { "Hearth" };
     let about = mcp::About { title: title.into(), version: env!("CARGO_PKG_VERSION").into() };
     let mcp = Mcp::new(&toolbox, events, tasks, about)?;
     let over_http = OverHttp::start(&mcp);
-    router = router.merge(over_http.router());
-    gather.push(mcp_sessions(over_http));
+    faces.routes(over_http.router(), &[]);
+    faces.gather.push(mcp_sessions(over_http));
+    let Faces { pages, gather, router, mut api } = faces;
+    api.extend(web::API);
     let page = web::Parts {
         policy: policy.clone(),
         tasks: tasks.clone(),
@@ -244,6 +236,37 @@ pub(super) fn start_home(
     let tls = tls::client(config.http.ca_file.as_deref())?;
     let reach = home::Reach::new(tls, mdns, tasks);
     Home::start(&config.home, events, tasks, policy, store, &reach)
+}
+
+/// Starts Aurora with the house and the broker that there are.
+async fn start_aurora(
+    config: &Config,
+    ground: &Ground<'_>,
+    home: Option<&Home>,
+    mqtt: Option<&Mqtt>,
+) -> Result<Aurora, Error> {
+    let Ground { tasks, store, policy, mdns, .. } = *ground;
+    let ask = Ask::new(tls::client(config.http.ca_file.as_deref())?, mdns, tasks);
+    let data_dir = &*config.data_dir;
+    let base = aurora::Base { data_dir, tasks, policy, store, mdns, ask: &ask, home, mqtt };
+    Aurora::start(&config.aurora, base).await
+}
+
+/// Starts the orchestrator on the places of this machine; with Redis it is one node of several.
+fn start_orchestrator(config: &Config, ground: &Ground<'_>) -> Result<Orchestrator, Error> {
+    let Ground { tasks, store, policy, mdns, .. } = *ground;
+    let (data_dir, own) = (&*config.data_dir, &config.orchestrator);
+    let (mut lease, mut beyond) = (None, None);
+    if !config.store.redis_url.is_empty() {
+        let tls = tls::client(config.http.ca_file.as_deref())?;
+        lease = Some(orchestrator::sessions::LEASE);
+        beyond = Some(orchestrator::Beyond { ask: Ask::new(tls, mdns, tasks) });
+    }
+    let places = orchestrator::places(own, data_dir, tasks)?;
+    Orchestrator::start(
+        own,
+        orchestrator::Base { data_dir, tasks, policy, store, places, lease, beyond },
+    )
 }
 
 /// Opens the listeners: the network, the control socket, the MCP socket, the mDNS name.

@@ -3,6 +3,7 @@
 use crate::config::{Env, Fault, Form, JsonSchema, Range};
 use crate::orchestrator::sandbox::{Level, Limits};
 use serde::{Deserialize, Serialize};
+use std::net::{IpAddr, SocketAddr};
 
 /// Environment variables of section `[orchestrator]`.
 pub const ENV: &[Env] = &[
@@ -100,6 +101,14 @@ impl Default for Config {
     }
 }
 
+/// Whether an address leads into this machine or a private network: nodes speak in plain text.
+fn is_near(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
+}
+
 impl Config {
     /// Returns what would be refused at the start, all of it.
     pub fn faults(&self) -> Vec<Fault> {
@@ -113,8 +122,9 @@ impl Config {
             faults.push(Fault::new("orchestrator.sandbox_memory_mb", text));
         }
         let address = &self.node_address;
-        if !address.is_empty() && address.parse::<std::net::SocketAddr>().is_err() {
-            let text = "must be an address with a port, like 192.168.1.5:3101";
+        let at = address.parse::<SocketAddr>().ok();
+        if !address.is_empty() && !at.is_some_and(|at| is_near(at.ip())) {
+            let text = "must be a private address with a port, like 192.168.1.5:3101";
             faults.push(Fault::new("orchestrator.node_address", text));
         }
         faults
@@ -128,6 +138,26 @@ impl Config {
             cpu_thousandths: self.sandbox_cpu_percent * 10,
             scratch_bytes: self.sandbox_scratch_mb << 20,
             ..Limits::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_are_near_and_have_a_port() {
+        let faults = |address: &str| {
+            let config = Config { node_address: address.into(), ..Config::default() };
+            config.faults().len()
+        };
+        for good in ["", "127.0.0.1:1", "192.168.1.5:3101", "10.0.0.1:80", "[fd00::1]:80"] {
+            assert_eq!(faults(good), 0, "{good}");
+        }
+        for bad in ["192.168.1.5", "example.org:80", "8.8.8.8:80", "0.0.0.0:80", "[2001:db8::1]:80"]
+        {
+            assert_eq!(faults(bad), 1, "{bad}");
         }
     }
 }

@@ -34,6 +34,9 @@ pub fn places(
         let host = given(&config.docker_host);
         // Only an engine that was named is missed when it is away.
         let status = host.as_ref().map(|_| tasks.status("engine", Whose::Peer));
+        // The engine sees our paths only where it runs beside us.
+        let beside = host.as_ref().is_none_or(|host| host.starts_with("unix:")) && !is_contained();
+        let ways_out = beside.then(|| data_dir.join("ways-out"));
         let certificates = given(&config.docker_cert_path).map(Into::into);
         let settings = engine::Settings {
             asked: Asked { host, certificates },
@@ -41,6 +44,7 @@ pub fn places(
             image: config.image.clone(),
             binary: binary.clone(),
             runtime: given(&config.runtime),
+            ways_out,
         };
         let (tasks, engine) = (tasks.clone(), OnceLock::new());
         places.push(Arc::new(Sought { settings, tasks, engine, status }));
@@ -48,6 +52,11 @@ pub fn places(
     let data = data_dir.to_owned();
     places.push(Arc::new(Kernel::new(kernel::Settings { binary, data, node }, tasks)));
     Ok(places)
+}
+
+/// Whether Hearth itself runs in a container, by the files that engines leave there.
+fn is_contained() -> bool {
+    ["/.dockerenv", "/run/.containerenv"].iter().any(|file| Path::new(file).exists())
 }
 
 /// An engine that may come later.

@@ -35,7 +35,7 @@ impl Orchestrator {
     }
 
     /// Takes one that stands ready, for a session that wants just that. It is nobody else's from now on.
-    pub(super) fn from_pool(
+    pub(super) fn take_ready(
         &self,
         wish: &Wish,
         env: &BTreeMap<String, Secret>,

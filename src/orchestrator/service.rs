@@ -284,7 +284,7 @@ impl Orchestrator {
             }
             let held = self.shared.keeper.get(key).await?.ok_or_else(|| gone(&key.id))?;
             if !held.record.is_open() {
-                return Ok(Open::Ended(held));
+                return Ok(Open::Ended(Box::new(held)));
             }
             let slot = self.slot_or_new(key)?;
             let mut turn = slot.turn.lock().await;
@@ -360,7 +360,7 @@ pub(super) enum Open {
     /// In this node's hands.
     Here(Arc<Slot>),
     /// Over.
-    Ended(Held),
+    Ended(Box<Held>),
 }
 
 fn nothing_runs(id: &str) -> Error {

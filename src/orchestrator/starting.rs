@@ -39,7 +39,7 @@ impl Orchestrator {
         turn.held = Some(held.clone());
         turn.used_epoch = true;
         let record = &held.record;
-        let running = match self.from_pool(&record.wish, &turn.env) {
+        let running = match self.take_ready(&record.wish, &turn.env) {
             Some(ready) => ready,
             None => {
                 let wish = &record.wish;

@@ -128,7 +128,7 @@ async fn a_call_that_is_given_up_is_cancelled_at_the_server() {
 #[tokio::test]
 async fn progress_is_passed_on_and_a_changed_list_is_asked_anew() {
     let (peer, mut far, _tasks) = connected().await;
-    let steps: Arc<Mutex<Vec<(f64, Option<String>)>>> = Arc::default();
+    let steps = Arc::new(Mutex::new(Vec::new()));
     let kept = steps.clone();
     let progress = Progress::new(move |done, _, text| {
         kept.lock().unwrap().push((done, text));
