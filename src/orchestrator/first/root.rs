@@ -20,8 +20,21 @@ const OLD: &str = "/old";
 const NEW: &str = "/new";
 const QUIET: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV);
 
+/// Something to show: where it really is, and where it is called so inside.
+type Shown = (PathBuf, PathBuf);
+
 /// Builds the root and moves into it. The process must own its mount namespace.
 pub(super) fn enter(plan: &Inner) -> Result<(), String> {
+    // Links are followed now: once the root has changed, they lead elsewhere.
+    let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let etc_shown: Vec<Shown> = ETC
+        .iter()
+        .map(|name| Path::new("/etc").join(name))
+        .map(|path| (real(&path), path))
+        .collect();
+    let mut shown: Vec<Shown> = vec![(real(&plan.binary), BINARY.into())];
+    shown.extend(plan.reads.iter().map(|path| (real(path), path.clone())));
+    let egress = plan.egress.as_ref().map(|socket| real(socket));
     // What is mounted here must not appear outside, nor what is mounted outside in here.
     place(None, "/", None, MsFlags::MS_REC | MsFlags::MS_PRIVATE, "")?;
     // Any folder will do for the first step: the old root is complete again behind it.
@@ -35,9 +48,9 @@ pub(super) fn enter(plan: &Inner) -> Result<(), String> {
     // Room for the names and files that are made here; what is shown costs nothing.
     memory(NEW, "size=512k,mode=0755")?;
     system()?;
-    etc()?;
+    etc(&etc_shown)?;
     devices()?;
-    shown(plan)?;
+    order(&shown, egress.as_deref())?;
     let inodes = (plan.limits.scratch / 4096).clamp(1024, 1 << 20);
     let scratch = format!("size={},nr_inodes={inodes},mode=1777", plan.limits.scratch);
     folder(new("tmp"))?;
@@ -72,13 +85,11 @@ fn system() -> Result<(), String> {
     Ok(())
 }
 
-fn etc() -> Result<(), String> {
+fn etc(all: &[Shown]) -> Result<(), String> {
     folder(new("etc"))?;
-    for name in ETC {
-        let from = Path::new(OLD).join("etc").join(name);
-        // A link may lead to where nothing is shown; then there is nothing to show.
+    for (from, inside) in all.iter().map(|(from, inside)| (old(from), new(relative(inside)))) {
         if from.exists() {
-            show(&from, &new("etc").join(name))?;
+            show(&from, &inside)?;
         }
     }
     let text = |name: &str, text: &str| {
@@ -115,24 +126,31 @@ fn devices() -> Result<(), String> {
     Ok(())
 }
 
-/// What the order names, our binary and the proxy's socket.
-fn shown(plan: &Inner) -> Result<(), String> {
-    let old = |path: &Path| Path::new(OLD).join(path.strip_prefix("/").unwrap_or(path));
-    show(&old(&plan.binary), &new(BINARY.trim_start_matches('/')))?;
-    for path in &plan.reads {
-        let inside = new(path.strip_prefix("/").unwrap_or(path));
+/// Our binary, what the order names, and the proxy's socket.
+fn order(all: &[Shown], egress: Option<&Path>) -> Result<(), String> {
+    for (from, inside) in all {
+        let inside = new(relative(inside));
         // Part of the system's own folders is there already.
         if !inside.exists() {
-            show(&old(path), &inside)?;
+            show(&old(from), &inside)?;
         }
     }
     folder(new("run"))?;
-    if let Some(socket) = &plan.egress {
-        let to = new(EGRESS.trim_start_matches('/'));
+    if let Some(socket) = egress {
+        let to = new(relative(Path::new(EGRESS)));
         file(&to)?;
         place(old(socket).to_str(), &to, None, MsFlags::MS_BIND, "")?;
     }
     Ok(())
+}
+
+/// A path of the machine below where the old root is now.
+fn old(path: &Path) -> PathBuf {
+    Path::new(OLD).join(relative(path))
+}
+
+fn relative(path: &Path) -> &Path {
+    path.strip_prefix("/").unwrap_or(path)
 }
 
 /// Shows a file or folder of the old root at a place of the new one, read-only.

@@ -54,7 +54,9 @@ pub(super) async fn launch(kernel: &Kernel, job: Job) -> Result<Begun, Error> {
         Err(e) => {
             drop(talk);
             let said = made.abandon(&kernel.inner.tasks).await;
-            let said = if said.is_empty() { said } else { format!("; it said: {said}") };
+            // Usually the same words.
+            let is_news = !said.is_empty() && !said.contains(e.what());
+            let said = if is_news { format!("; it said: {said}") } else { String::new() };
             Err(Error::new(e.kind(), format!("{about}: {e}{said}")))
         }
     }

@@ -24,7 +24,7 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 /// The guards of a level.
 pub(super) fn guards(level: Level) -> Guards {
-    let same_user = !nix::unistd::geteuid().is_root();
+    let same_user = !user::are_apart();
     let apart = level == Level::Apart;
     Guards {
         root: apart,

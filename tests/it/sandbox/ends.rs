@@ -175,6 +175,47 @@ async fn what_cannot_start_says_why_and_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_reads_what_its_order_names_also_by_a_link_and_nothing_beside_it() {
+    let (data, own) = (Folder::new(), Folder::new());
+    let rig = Rig::new(data.path());
+    let at = |name: &str| own.path().join(name);
+    // Readable for everybody, so that nothing but the sandbox keeps anybody away.
+    std::fs::set_permissions(own.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .unwrap();
+    std::fs::create_dir(at("real")).unwrap();
+    std::fs::write(at("real/file"), "named").unwrap();
+    std::fs::write(at("beside"), "not named").unwrap();
+    std::os::unix::fs::symlink(at("real"), at("link")).unwrap();
+    let script = "
+import sys
+for path in sys.argv[1:]:
+    try:
+        print(open(path).read())
+    except OSError:
+        print('no')
+try:
+    open(sys.argv[1], 'a')
+except OSError:
+    print('read-only')
+";
+    for level in BOTH {
+        if !rig.offers(level).await {
+            continue;
+        }
+        let files = [at("link/file"), at("beside")].map(|p| p.to_str().unwrap().to_owned());
+        let argv = [PYTHON, "-c", script, &files[0], &files[1]];
+        let mut order = rig.order("reader", &argv, &[]);
+        if let Program::Command { reads, .. } = &mut order.program {
+            reads.push(at("link"));
+        }
+        let sandbox = rig.start(&order, level, Kernel::guards(level)).await;
+        let (said, _, stderr) = to_the_end(sandbox).await;
+        assert_eq!(said, "named\nno\nread-only\n", "level {level:?}: {stderr}");
+    }
+    rig.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn guards_and_usage_are_read_back_while_it_runs() {
     let data = Folder::new();
     let rig = Rig::new(data.path());
