@@ -108,11 +108,7 @@ async fn a_server_of_npm_and_one_of_pypi_reach_what_they_may_and_nothing_else(wh
             environment: environment
                 .map(|(name, value)| (name.to_owned(), Secret::new(value)))
                 .into(),
-            limits: Limits {
-                memory_bytes: 512 << 20,
-                cpu_thousandths: 2000,
-                ..Limits::default()
-            },
+            limits: Limits { memory_bytes: 512 << 20, cpu_thousandths: 2000, ..Limits::default() },
             egress: vec![Destination { host: "localhost".into(), port: named.port }],
             ..order("servers", name)
         };
