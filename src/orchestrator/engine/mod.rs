@@ -233,7 +233,7 @@ impl Shared {
                 volume: &binary.volume,
                 run: &self.run,
                 runtime: self.settings.runtime.as_deref(),
-                owns_scratch: self.is_podman.get() == Some(&false),
+                is_podman: self.is_podman.get() == Some(&true),
                 out: way.as_ref().and_then(|way| way.folder.to_str()),
             },
         );

@@ -31,6 +31,9 @@ pub(super) const OUT_SOCKET: &str = "socket";
 /// Most of the shared memory that programs of many processes want; it counts as memory.
 const SHARED: u64 = 16 << 20;
 
+/// Processes of one user that Podman is told: fewer than any machine allows, more than all sandboxes.
+const NPROC: i64 = 16_384;
+
 /// What the recipe has to know besides the order.
 pub(super) struct Facts<'a> {
     /// The image's id, so that nobody changes what its name means meanwhile.
@@ -42,8 +45,8 @@ pub(super) struct Facts<'a> {
     pub(super) run: &'a str,
     /// Another runtime than the engine's own, for example `runsc`.
     pub(super) runtime: Option<&'a str>,
-    /// Whether the engine lets us say whose the scratch folder is; Podman does not.
-    pub(super) owns_scratch: bool,
+    /// Whether the engine is Podman, which knows fewer options.
+    pub(super) is_podman: bool,
     /// The folder on the engine's machine that holds the socket of the way out.
     pub(super) out: Option<&'a str>,
 }
@@ -104,7 +107,12 @@ fn host(limits: &Limits, facts: &Facts<'_>) -> HostConfig {
         hard: Some(n),
     };
     let mut scratch = format!("rw,noexec,nosuid,nodev,size={},mode=1777", limits.scratch_bytes);
-    if facts.owns_scratch {
+    let mut ulimits = vec![ulimit("nofile", i64::from(limits.open_files)), ulimit("core", 0)];
+    if facts.is_podman {
+        // It asks for a million otherwise, which a machine without CAP_SYS_RESOURCE refuses. What
+        // bounds a sandbox is its control group: this limit counts everything of the same user.
+        ulimits.push(ulimit("nproc", NPROC));
+    } else {
         // Where the image has such a folder, runc gives the new one the old one's mode.
         scratch.push_str(",uid=65534,gid=65534");
     }
@@ -138,7 +146,7 @@ fn host(limits: &Limits, facts: &Facts<'_>) -> HostConfig {
         memory_swap: Some(memory),
         pids_limit: Some(i64::from(limits.processes)),
         nano_cpus: Some(i64::from(limits.cpu_thousandths) * 1_000_000),
-        ulimits: Some(vec![ulimit("nofile", i64::from(limits.open_files)), ulimit("core", 0)]),
+        ulimits: Some(ulimits),
         ipc_mode: Some("private".into()),
         cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
         shm_size: Some(signed(limits.scratch_bytes.min(SHARED))),
@@ -171,8 +179,8 @@ mod tests {
 
     fn made(order: &Order, config: &ImageConfig) -> ContainerCreateBody {
         let (image, volume, run) = ("sha256:1", "hearth-abc", "r1");
-        let (runtime, owns_scratch, out) = (None, true, None);
-        container(order, &Facts { image, config, volume, run, runtime, owns_scratch, out })
+        let (runtime, is_podman, out) = (None, false, None);
+        container(order, &Facts { image, config, volume, run, runtime, is_podman, out })
     }
 
     #[test]

@@ -76,15 +76,19 @@ pub async fn engine(which: Which, node: &str) -> Option<Place> {
 
 /// Builds the worker's image on both engines, once.
 fn prepare(all: &Path) {
+    // What failed once would fail in each test, slowly.
     static DONE: OnceLock<()> = OnceLock::new();
+    static TRIED: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
     DONE.get_or_init(|| {
+        let again = TRIED.swap(true, std::sync::atomic::Ordering::SeqCst);
+        assert!(!again, "the images could not be made; the first test says why");
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let script = |args: &[&str]| {
             let mut command = Command::new(root.join("scripts/engine"));
             command.args(args).env("ENGINE_STATE", all);
             assert!(command.status().unwrap().success(), "scripts/engine {args:?}");
         };
-        let own = format!("{}=/probe", env!("CARGO_BIN_EXE_hearth"));
+        let own = format!("{}=/probe", binary().display());
         let names =
             ["sh", "cat", "id", "dd", "sleep", "seq", "head", "ls", "env", "curl", "cp", "chmod"];
         let programs: Vec<String> = names
@@ -113,7 +117,9 @@ pub fn servers() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let all = std::env::var_os("HEARTH_TEST_ENGINES").map(|all| root.join(all)).unwrap();
         let mut command = Command::new(root.join("scripts/engine"));
-        let done = command.arg("servers").env("ENGINE_STATE", all).status().unwrap();
+        // The program under test is not static: its libraries come along.
+        let own = format!("{}=/probe", binary().display());
+        let done = command.args(["servers", &own]).env("ENGINE_STATE", all).status().unwrap();
         assert!(done.success(), "scripts/engine servers");
     });
 }
