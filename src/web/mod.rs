@@ -104,6 +104,7 @@ struct Web {
 /// The paths of the routes below `/api`, for whoever asks for one that is not there.
 pub const API: &[&str] = &[
     "/api/policy/approvals",
+    "/api/policy/quotas",
     "/api/policy/rules",
     "/api/policy/secrets",
     "/api/web/audit",

@@ -22,6 +22,8 @@ const TAIL: u64 = 64 << 10;
 const PATIENCE: Duration = Duration::from_millis(50);
 /// After that it is only tried, and not waited for, so long.
 const PAUSE: Duration = Duration::from_secs(1);
+/// So long is it tried when the program ends.
+const LAST_TRY: Duration = Duration::from_secs(2);
 /// So many entries wait for a lock that does not come.
 const WAITING: usize = 1000;
 
@@ -116,7 +118,8 @@ impl Ledger {
             match self.file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) if Instant::now() < until => {
-                    std::thread::yield_now();
+                    // Not a spin: on a busy machine whoever has it must get to run.
+                    std::thread::sleep(Duration::from_micros(100));
                     continue;
                 }
                 Err(TryLockError::WouldBlock) => {
@@ -164,6 +167,26 @@ impl Ledger {
         self.file = append(&self.path)?;
         self.known = self.known.take().map(|(_, link)| (0, link));
         Ok(())
+    }
+}
+
+impl Drop for Ledger {
+    /// Writes what still waits for the lock.
+    fn drop(&mut self) {
+        let until = Instant::now() + LAST_TRY;
+        while !self.waiting.is_empty() && Instant::now() < until {
+            self.hurry = None;
+            if self.hold().is_ok() {
+                let done = self.write_waiting();
+                let _ = self.file.unlock();
+                if done.is_err() {
+                    break;
+                }
+            }
+        }
+        if !self.waiting.is_empty() {
+            log::error!("{} entries of the audit log are lost at the end", self.waiting.len());
+        }
     }
 }
 
