@@ -50,11 +50,12 @@ pub(super) fn enter(plan: &Inner) -> Result<(), String> {
     system()?;
     etc(&etc_shown)?;
     devices()?;
-    order(&shown, egress.as_deref())?;
     let inodes = (plan.limits.scratch / 4096).clamp(1024, 1 << 20);
     let scratch = format!("size={},nr_inodes={inodes},mode=1777", plan.limits.scratch);
     folder(new("tmp"))?;
     place(Some("tmpfs"), new("tmp"), Some("tmpfs"), QUIET | MsFlags::MS_NOEXEC, &scratch)?;
+    // After the scratch folder, which would hide what is shown below it.
+    order(&shown, egress.as_deref())?;
     folder(new("proc"))?;
     place(Some("proc"), new("proc"), Some("proc"), QUIET | MsFlags::MS_NOEXEC, "")?;
     leave()
