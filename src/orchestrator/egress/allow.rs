@@ -27,7 +27,7 @@ pub(super) fn is_fit(host: &str, address: IpAddr) -> bool {
     }
     let own = |ending: &&str| host.ends_with(*ending);
     let is_of_the_house = !host.contains('.')
-        || [".local", ".lan", ".home", ".home.arpa", ".internal"].iter().any(|end| own(end));
+        || [".local", ".lan", ".home", ".home.arpa", ".internal"].iter().any(own);
     match address {
         IpAddr::V4(v4) => {
             let [a, b, ..] = v4.octets();

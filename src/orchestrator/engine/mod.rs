@@ -330,7 +330,10 @@ impl Shared {
     ) -> Result<bollard::models::ContainerCreateResponse, Error> {
         let options = || Some(CreateContainerOptionsBuilder::default().name(name).build());
         let made = match docker.create_container(options(), body.clone()).await {
-            Err(bollard::errors::Error::DockerResponseServerError { status_code: 409, .. }) => {
+            // Podman says the same with status 500.
+            Err(bollard::errors::Error::DockerResponseServerError { status_code, message })
+                if status_code == 409 || message.contains("is already in use") =>
+            {
                 hold::remove(docker, name).await?;
                 docker.create_container(options(), body).await
             }
