@@ -254,7 +254,8 @@ mod tests {
         assert!(near * 100 >= late.len() * 97, "{late:?}");
         let bars = downbeats.iter().filter(|s| **s > 15.0);
         let right = bars.clone().filter(|s| (**s / 2.0 - (**s / 2.0).round()).abs() < 0.02).count();
-        assert!(right >= 18 && right * 10 >= bars.count() * 9, "{downbeats:?}");
+        // Where it is not sure of the bar it tells none.
+        assert!(right >= 14 && right == bars.count(), "{downbeats:?}");
         let dropped = arcs.iter().find(|(arc, _)| *arc == Arc::Drop).unwrap().1;
         assert!((32.0..33.0).contains(&dropped), "{arcs:?}");
         let rising = arcs.iter().any(|(arc, s)| *arc == Arc::Rising && (24.0..32.0).contains(s));

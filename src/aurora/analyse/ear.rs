@@ -11,7 +11,7 @@ use super::novelty::BANDS;
 
 /// Levels and rises of the bands.
 pub(super) const INPUTS: usize = 2 * BANDS;
-const UNITS: usize = 40;
+const UNITS: usize = 64;
 const OUTPUTS: usize = 3;
 
 static WEIGHTS: &[u8] = include_bytes!("ear.bin");

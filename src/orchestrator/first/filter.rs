@@ -155,7 +155,8 @@ fn apart() -> Result<Rules, String> {
     let families = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6].map(|f| (0, Op::Ne, bits(f)));
     rules.insert(libc::SYS_socket, vec![when(&families)?]);
     // The mark, and other processes' limits.
-    let mark = u64::from(libc::RLIMIT_RTTIME);
+    // A signed number with musl, an unsigned one with glibc.
+    let mark = libc::RLIMIT_RTTIME as u64;
     rules.insert(libc::SYS_setrlimit, vec![when(&[(0, Op::Eq, mark)])?]);
     rules.insert(
         libc::SYS_prlimit64,

@@ -3,9 +3,11 @@
     train.py EAR.BIN STEPS FOLDER[=WEIGHT]...
 
 Each FOLDER holds NAME.wav with NAME.beats and NAME.onsets, as tracks.py and songs.py write them; with a
-weight of 2 it is heard twice as often as its share. The weights that are shipped come from 1500 steps of an earlier form of this program over 215 tracks: the even
-ones of the categories, the tuning half of Freedoom's and Planet Blupi's music, and that of 27 styles of
-MMA, all through FluidSynth. Another run gives other weights.
+weight of 2 it is heard twice as often as its share.
+
+The weights that are shipped come from 4000 steps over 800 tracks, all through FluidSynth: the even ones of the
+categories (weight 1), the tuning half of Freedoom's, Planet Blupi's and OpenMSX's music (2) and of MMA's styles
+(1.5), and 364 arrangements of these and of 66 scores of music21's corpus (1). Another run gives other weights.
 """
 
 import pathlib
@@ -18,7 +20,7 @@ import optax
 import soundfile
 from score import is_in
 
-BANDS, UNITS, OUTPUTS, LENGTH, BATCH = 23, 40, 3, 800, 16
+BANDS, UNITS, OUTPUTS, LENGTH, BATCH = 23, 64, 3, 800, 16
 EDGES = [20, 65, 108, 155, 205, 265, 335, 425, 535, 670, 840, 1060, 1340, 1680, 2120, 2670, 3360, 4230,
          5330, 6720, 8460, 10660, 13400, 16900]
 GAMMA = 30.0
