@@ -40,6 +40,9 @@ pub(super) async fn run(own: Orchestrator, stop: CancellationToken) -> Result<()
             () = stop.cancelled() => {
                 own.empty_pool().await;
                 own.rest().await;
+                for place in &own.shared.places {
+                    place.close().await;
+                }
                 return Ok(());
             }
         }

@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::mcp::Toolbox;
 use crate::policy::Policy;
 use crate::store::Store;
-use crate::tasks::Tasks;
+use crate::tasks::{Tasks, Whose};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -60,6 +60,7 @@ impl Talk {
                 }
             }
         });
+        tasks.status("talk", Whose::Own).up();
         talk
     }
 

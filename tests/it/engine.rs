@@ -1,7 +1,7 @@
 //! Sandboxes as containers: the same suite on a real Docker and a real Podman.
 
 mod guards;
-mod out;
+pub mod out;
 mod rig;
 mod secrets;
 mod servers;

@@ -6,5 +6,6 @@ mod ends;
 mod escapes;
 mod killed;
 mod limits;
+mod out;
 mod rig;
 mod sealed;

@@ -58,6 +58,8 @@ pub fn start(socket: &Path) -> Result<(), String> {
 }
 
 fn forward(socket: PathBuf) -> Result<(), String> {
+    // It has fewer guards than the server, which must not get into its memory by `/proc`.
+    nix::sys::prctl::set_dumpable(false).map_err(|e| format!("cannot close itself off: {e}"))?;
     // Before anything else may: whoever is first has the port.
     let listener = std::net::TcpListener::bind(INSIDE)
         .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))

@@ -10,8 +10,10 @@ mod allow;
 mod ask;
 mod door;
 pub mod inside;
+mod way;
 
 pub use door::Door;
+pub(in crate::orchestrator) use way::{For, SOCKET, Way, clean};
 
 use std::collections::BTreeMap;
 

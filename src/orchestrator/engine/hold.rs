@@ -2,10 +2,10 @@
 
 use crate::error::Error;
 use crate::mcp::Boxed;
+use crate::orchestrator::egress::Way;
 use crate::orchestrator::engine::binary::PROGRAM;
 use crate::orchestrator::engine::fault::{self, is_gone};
 use crate::orchestrator::engine::look::{self, Seen};
-use crate::orchestrator::engine::out::Way;
 use crate::orchestrator::engine::{guards, recipe};
 use crate::orchestrator::sandbox::{End, Guard, Hold, Limits, Tail, Usage};
 use crate::tasks::Tasks;

@@ -12,7 +12,6 @@ mod guards;
 mod hold;
 mod lines;
 pub mod look;
-mod out;
 mod recipe;
 
 pub use address::Asked;
@@ -20,6 +19,7 @@ pub use address::Asked;
 use crate::error::Error;
 use crate::http::dial;
 use crate::mcp::Boxed;
+use crate::orchestrator::egress::Way;
 use crate::orchestrator::sandbox::{Level, Order, Place, Program, Sandbox, Tail, Usage};
 use crate::orchestrator::{egress, first};
 use crate::tasks::Tasks;
@@ -31,7 +31,6 @@ use bollard::query_parameters::{
     StartContainerOptions,
 };
 use bollard::{BollardRequest, Docker};
-use out::Way;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -89,7 +88,7 @@ impl Engine {
     /// asked for and there is none.
     pub fn new(settings: Settings, tasks: &Tasks) -> Result<Engine, Error> {
         let found = address::find(&settings.asked, &address::usual())?;
-        settings.ways_out.iter().for_each(|all| out::clean(all));
+        settings.ways_out.iter().for_each(|all| egress::clean(all));
         let (to, own) = (found.address, tasks.clone());
         let transport = move |request: BollardRequest| {
             let (to, own) = (to.clone(), own.clone());
@@ -285,7 +284,7 @@ impl Shared {
     fn way(&self, order: &Order) -> Result<Option<Way>, Error> {
         match &self.settings.ways_out {
             _ if order.egress.is_empty() => Ok(None),
-            Some(all) => Way::open(all, order, &self.tasks).map(Some),
+            Some(all) => Way::open(all, egress::For::Engine, order, &self.tasks).map(Some),
             None => Err(Error::refused(
                 "this engine shares no folder with Hearth, so its sandboxes have no way out; use an \
                  engine on this machine, with Hearth outside of a container",

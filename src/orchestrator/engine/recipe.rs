@@ -4,6 +4,7 @@
 //! the engine's own system-call filter, nobody as user, limits, a scratch folder in memory that holds
 //! no programs, and no log on the engine's disk.
 
+use crate::orchestrator::egress::SOCKET;
 use crate::orchestrator::engine::binary::{FOLDER, PROGRAM};
 use crate::orchestrator::sandbox::{Limits, Order, Program};
 use crate::text;
@@ -26,8 +27,6 @@ pub(super) const USER: &str = "65534:65534";
 pub(super) const SCRATCH: &str = "/tmp";
 /// Where the folder with the socket of the way out stands, when there is one.
 const OUT: &str = "/.hearth-out";
-/// Its socket's name in there.
-pub(super) const OUT_SOCKET: &str = "socket";
 /// Most of the shared memory that programs of many processes want; it counts as memory.
 const SHARED: u64 = 16 << 20;
 
@@ -67,7 +66,7 @@ pub(super) fn container(order: &Order, facts: &Facts<'_>) -> ContainerCreateBody
     };
     let mut first = vec![PROGRAM.to_owned(), "sandbox-first".into(), "--stdin-env".into()];
     if facts.out.is_some() {
-        first.extend(["--egress".into(), format!("{OUT}/{OUT_SOCKET}")]);
+        first.extend(["--egress".into(), format!("{OUT}/{SOCKET}")]);
     }
     first.push("--".into());
     let working = image.working_dir.clone().filter(|folder| !folder.is_empty());

@@ -3,6 +3,7 @@
 //! The order matters: what a guard needs must still be allowed when it is put up. From the system-call
 //! filter on, this process itself may do no more than the server.
 
+use crate::orchestrator::egress::inside;
 use crate::orchestrator::first::plan::{Guards, Inner, Run, Said};
 use crate::orchestrator::first::{filter, frame, guard, net, reap, root, trial};
 use crate::orchestrator::worker::{self, Offer};
@@ -75,6 +76,10 @@ fn put_up(plan: &Inner, is_first: bool) -> Result<Option<String>, String> {
     prctl::set_no_new_privs().map_err(|e| format!("cannot give up new privileges: {e}"))?;
     if guards.limits {
         guard::limit(&plan.limits)?;
+    }
+    if plan.egress.is_some() {
+        // It opens what Landlock and the filter deny from here on.
+        inside::start(Path::new(root::EGRESS))?;
     }
     let landlock = if guards.landlock { Some(guard::landlock(plan)?) } else { None };
     filter::apply(guards.filter)?;

@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::http::peer;
 use crate::mcp::Boxed;
+use crate::orchestrator::egress::Way;
 use crate::orchestrator::kernel::cgroup::Group;
 use crate::orchestrator::kernel::plan::Job;
 use crate::orchestrator::kernel::{read, watch};
@@ -28,6 +29,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// A sandbox while it is being started.
 pub(super) struct Made {
     pub(super) job: Job,
+    pub(super) way: Option<Way>,
     pub(super) child: Child,
     pub(super) tail: Tail,
     pub(super) pump: JoinHandle<()>,
@@ -91,6 +93,8 @@ pub(super) struct Shared {
     pub(super) landlock: Option<String>,
     pub(super) scratch: Option<PathBuf>,
     tail: Tail,
+    /// Open as long as anybody holds the sandbox.
+    _way: Option<Way>,
     usage: Mutex<Usage>,
     /// Why it was ended by us, when it was.
     why: Mutex<Option<String>>,
@@ -115,6 +119,7 @@ impl Shared {
             landlock: made.landlock,
             scratch: made.job.inner.scratch,
             tail: made.tail,
+            _way: made.way,
             usage: Mutex::default(),
             why: Mutex::default(),
             reaped: Mutex::default(),

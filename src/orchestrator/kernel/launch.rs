@@ -1,6 +1,7 @@
 //! Starts one sandbox: the first process, its control group, and the words with its two stages.
 
 use crate::error::Error;
+use crate::orchestrator::egress::Way;
 use crate::orchestrator::first::{self, Said};
 use crate::orchestrator::kernel::Kernel;
 use crate::orchestrator::kernel::cgroup::{Asked, Group};
@@ -23,7 +24,7 @@ const STAGE: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// Broken with what the first process said; Timeout.
-pub(super) async fn launch(kernel: &Kernel, job: Job) -> Result<Begun, Error> {
+pub(super) async fn launch(kernel: &Kernel, job: Job, way: Option<Way>) -> Result<Begun, Error> {
     let about = format!("the sandbox '{}'", job.name);
     if let Some(scratch) = &job.inner.scratch {
         make_scratch(&kernel.scratch_home(), scratch, job.user).map_err(|e| e.at(&about))?;
@@ -46,7 +47,7 @@ pub(super) async fn launch(kernel: &Kernel, job: Job) -> Result<Begun, Error> {
     let pipes = Pipes::of(&mut child)?;
     let pump = kernel.inner.tasks.job(pump(pipes.stderr, tail.clone()));
     let mut made =
-        Made { job, child, tail, pump, group: Group::default(), inner: 0, landlock: None };
+        Made { job, way, child, tail, pump, group: Group::default(), inner: 0, landlock: None };
     let mut talk = (pipes.stdin, pipes.stdout);
     let begun = tokio::time::timeout(STAGE, introduce(kernel, &mut made, &mut talk)).await;
     match begun.unwrap_or_else(|_| Err(Error::timeout("it did not start within 10 seconds"))) {
@@ -93,7 +94,7 @@ async fn introduce(
     let asked = Asked {
         memory: made.job.asked.memory_bytes,
         // The first process, in both its stages, is not the server's.
-        processes: u64::from(made.job.asked.processes) + 2,
+        processes: u64::from(made.job.asked.processes) + 2 + u64::from(made.way.is_some()),
         cpu_thousandths: u64::from(made.job.asked.cpu_thousandths),
     };
     let out_of_step = || Error::broken("its two stages are out of step");
@@ -143,10 +144,13 @@ async fn pump(mut stderr: impl AsyncRead + Unpin, tail: Tail) {
     }
 }
 
-/// Makes the writable folder, which only the sandbox's user can enter.
-fn make_scratch(home: &Path, scratch: &Path, user: Option<u32>) -> Result<(), Error> {
+/// Makes the folder that sandboxes' own folders are in.
+///
+/// # Errors
+/// Conflict when somebody else has one of that name; Broken.
+pub(super) fn make_home(home: &Path) -> Result<(), Error> {
     let fault = |e: std::io::Error| {
-        Error::broken(format!("cannot make the folder {}", scratch.display())).because(e)
+        Error::broken(format!("cannot make the folder {}", home.display())).because(e)
     };
     match std::fs::DirBuilder::new().mode(0o711).create(home) {
         Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => return Err(fault(e)),
@@ -160,6 +164,15 @@ fn make_scratch(home: &Path, scratch: &Path, user: Option<u32>) -> Result<(), Er
             home.display()
         )));
     }
+    Ok(())
+}
+
+/// Makes the writable folder, which only the sandbox's user can enter.
+fn make_scratch(home: &Path, scratch: &Path, user: Option<u32>) -> Result<(), Error> {
+    let fault = |e: std::io::Error| {
+        Error::broken(format!("cannot make the folder {}", scratch.display())).because(e)
+    };
+    make_home(home)?;
     // What a killed run of this name left.
     let _ = std::fs::remove_dir_all(scratch);
     std::fs::DirBuilder::new().mode(0o700).create(scratch).map_err(fault)?;

@@ -21,6 +21,7 @@ pub use report::report;
 use crate::error::Error;
 use crate::http::peer;
 use crate::mcp::Boxed;
+use crate::orchestrator::egress::{For, SOCKET, Way};
 use crate::orchestrator::first::Guards;
 use crate::orchestrator::sandbox::{Level, Order, Place, Sandbox};
 use crate::tasks::Tasks;
@@ -98,8 +99,17 @@ impl Kernel {
         level: Level,
         guards: Guards,
     ) -> Result<Sandbox, Error> {
-        let job = plan::job(&self.inner.settings, self.groups(), order, level, guards)?;
-        let begun = launch::launch(self, job).await?;
+        let mut job = plan::job(&self.inner.settings, self.groups(), order, level, guards)?;
+        let way = match order.egress.is_empty() {
+            true => None,
+            false => {
+                let home = self.scratch_home();
+                launch::make_home(&home)?;
+                Some(Way::open(&home, For::Sandbox(job.user), order, &self.inner.tasks)?)
+            }
+        };
+        job.inner.egress = way.as_ref().map(|way| way.folder.join(SOCKET));
+        let begun = launch::launch(self, job, way).await?;
         self.running().insert(order.name.clone(), Arc::downgrade(&begun.shared));
         Ok(begun.into_sandbox())
     }
@@ -177,6 +187,10 @@ impl Place for Kernel {
 
     fn sweep<'a>(&'a self, keep: &'a BTreeSet<String>) -> Boxed<'a, Result<usize, Error>> {
         Box::pin(self.sweep_all(keep))
+    }
+
+    fn close(&self) -> Boxed<'_, ()> {
+        Box::pin(self.clear())
     }
 }
 

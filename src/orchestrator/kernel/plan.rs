@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::http::peer;
+use crate::orchestrator::egress;
 use crate::orchestrator::first::{BINARY, Filter, Guards, Inner, Limits, Outer, Run};
 use crate::orchestrator::kernel::cgroup::Groups;
 use crate::orchestrator::kernel::{Settings, hash, user};
@@ -40,7 +41,7 @@ pub(super) fn guards(level: Level) -> Guards {
     }
 }
 
-/// Makes the job of an order.
+/// Makes the job of an order, all but the socket of its way out.
 ///
 /// # Errors
 /// Refused below the program's least level, for an image, for egress where there is no network of
@@ -63,6 +64,10 @@ pub(super) fn job(
         [("PATH", PATH.into()), ("HOME", text(&home)), ("TMPDIR", text(&home))]
             .map(|(name, value)| (name.to_owned(), value))
             .into();
+    if !order.egress.is_empty() {
+        let found = egress::environment().into_iter();
+        environment.extend(found.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
     environment.extend(order.environment.iter().map(|(n, v)| (n.clone(), v.reveal().to_owned())));
     let (run, reads) = match &order.program {
         Program::Worker => (worker(settings, order, level, &home), Vec::new()),
@@ -111,7 +116,10 @@ fn limits(groups: &Groups, order: &Order, level: Level, user: Option<u32>) -> Li
     Limits {
         data: (!groups.limits_memory()).then_some(asked.memory_bytes),
         processes: Some(
-            u64::from(asked.processes) + others + if level == Level::Apart { 1 } else { 2 },
+            u64::from(asked.processes)
+                + others
+                + if level == Level::Apart { 1 } else { 2 }
+                + u64::from(!order.egress.is_empty()),
         ),
         files: Some(u64::from(asked.open_files)),
         file_bytes: (level == Level::Confined).then_some(asked.scratch_bytes),
@@ -148,10 +156,10 @@ fn check(settings: &Settings, order: &Order, level: Level) -> Result<(), Error> 
             least.number()
         )));
     }
-    if !order.egress.is_empty() {
+    if !order.egress.is_empty() && level < Level::Apart {
         return Err(Error::refused(format!(
-            "a sandbox of the kernel's own means (level {}) cannot connect to anywhere; \
-             a container engine gives servers that need to",
+            "a sandbox of level {} has no network of its own, so it connects to nowhere; a machine that \
+             offers level 3, or a container engine, gives servers that need to",
             level.number()
         )));
     }

@@ -79,7 +79,7 @@ async fn attempt(kernel: &Kernel, level: Level) -> Result<Vec<Guard>, Error> {
         Level::Filtered => Run::Trial,
         _ => Run::Program(vec![binary, first::NAME.into(), "--wait".into()]),
     };
-    let begun = super::launch::launch(kernel, job).await?;
+    let begun = super::launch::launch(kernel, job, None).await?;
     let mut sandbox = begun.into_sandbox();
     // One byte says that it runs behind all guards.
     let ran = sandbox.stdout.read_u8().await;

@@ -132,4 +132,8 @@ pub trait Place: Send + Sync {
     /// # Errors
     /// Offline when the engine cannot be reached.
     fn sweep<'a>(&'a self, keep: &'a BTreeSet<String>) -> Boxed<'a, Result<usize, Error>>;
+    /// Removes what is of use only while Hearth runs, when all sandboxes have ended.
+    fn close(&self) -> Boxed<'_, ()> {
+        Box::pin(async {})
+    }
 }

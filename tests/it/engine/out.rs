@@ -18,13 +18,13 @@ suite!(
 );
 
 /// A web server over TLS on loopback: OpenSSL's own.
-struct Server {
+pub struct Server {
     child: Child,
-    port: u16,
+    pub port: u16,
 }
 
 impl Server {
-    fn start(authority: &Authority) -> Server {
+    pub fn start(authority: &Authority) -> Server {
         let mut child = Command::new("openssl")
             .args(["s_server", "-www", "-accept", "127.0.0.1:0", "-cert"])
             .args([authority.file("web.pem").as_os_str(), "-key".as_ref()])
