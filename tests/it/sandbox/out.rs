@@ -17,7 +17,7 @@ ask other https://localhost:$OTHER/
 ask around --noproxy '*' https://localhost:$NAMED/
 echo "== memory"
 for process in /proc/[0-9]*; do
-    tr '\0' ' ' < $process/cmdline | grep -q 'sandbox-forward /run' || continue
+    tr '\0' ' ' < $process/cmdline | grep -q '^/proc/self/exe sandbox-forward' || continue
     echo seen
     (exec 3<>$process/mem) 2>/dev/null && echo opened
 done
