@@ -119,7 +119,9 @@ async fn a_server_of_npm_and_one_of_pypi_reach_what_they_may_and_nothing_else(wh
     let node = ["/usr/bin/node", module];
     let mut inside = start("npm", &npm, &node, named.port).await;
     let mut shut = start("npm-shut", &npm, &node, other.port).await;
-    let python = ["/srv/venv/bin/python", "-m", "mcp_server_fetch"];
+    // Else it refuses loopback itself, before it asks its proxy.
+    let private = "--allow-private-ips";
+    let python = ["/srv/venv/bin/python", "-m", "mcp_server_fetch", private];
     let mut fetch = start("pypi", &pypi, &python, named.port).await;
     for peer in [&mut inside, &mut shut, &mut fetch] {
         peer.hello().await;
